@@ -1,0 +1,2 @@
+//! Weir's decision plane: observe, judge, publish.
+pub mod observation;

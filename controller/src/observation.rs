@@ -1,0 +1,116 @@
+//! [`Observation`]: what one tick saw, as the judge takes it: differences since the tick before, summed over the proxies. Owns the
+//! shape that is also stored and replayed; knows neither Envoy nor how counters were read.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use weir_core::cell::CELLS;
+use weir_core::outcome::{OUTCOMES, Outcome};
+
+/// How many cells a variant's counts have.
+pub const CELL_COUNT: usize = CELLS as usize;
+
+/// One tick.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Observation {
+    /// When the last answer of the tick was in, milliseconds since the Unix epoch.
+    pub at_ms: u64,
+    /// Time since the tick before, by the monotonic clock, in milliseconds.
+    pub span_ms: u64,
+    /// How many proxies should have answered.
+    pub expected: u32,
+    /// How many did.
+    pub seen: u32,
+    /// By flag key.
+    pub flags: BTreeMap<String, FlagCounts>,
+}
+
+/// What happened to one flag in a tick.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct FlagCounts {
+    /// Requests that the split assigned, by name of the variant.
+    pub variants: BTreeMap<String, VariantCounts>,
+    /// Requests that it did not, by reason.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unassigned: BTreeMap<String, u64>,
+}
+
+/// What happened to one variant in a tick.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct VariantCounts {
+    /// Requests begun.
+    pub started: u64,
+    /// Requests ended, by [`Outcome::index`].
+    pub results: [u64; OUTCOMES.len()],
+    /// Requests and errors by cell of the user.
+    pub cells: [CellCounts; CELL_COUNT],
+    /// How long they took.
+    #[serde(default, skip_serializing_if = "Bins::is_empty")]
+    pub duration: Bins,
+}
+
+/// One cell of one variant in a tick.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CellCounts {
+    /// Requests ended, those that the client cancelled left out.
+    pub requests: u64,
+    /// Errors among them.
+    pub errors: u64,
+}
+
+impl VariantCounts {
+    /// Ended with that outcome.
+    #[must_use]
+    pub fn result(&self, outcome: Outcome) -> u64 {
+        self.results[outcome.index()]
+    }
+
+    /// Ended, those that the client cancelled left out: what a rate of errors is taken of.
+    #[must_use]
+    pub fn requests(&self) -> u64 {
+        OUTCOMES.into_iter().filter(|o| *o != Outcome::Cancelled).map(|o| self.result(o)).sum()
+    }
+
+    /// Server errors, timeouts and resets.
+    #[must_use]
+    pub fn errors(&self) -> u64 {
+        OUTCOMES.into_iter().filter(|o| o.is_error()).map(|o| self.result(o)).sum()
+    }
+}
+
+/// Envoy's histogram bins: lower bound in microseconds to width and count. Bins of one histogram never overlap and are the same in every
+/// proxy (log-linear, two significant digits), so that adding counts merges them exactly.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Bins(pub BTreeMap<u64, Bin>);
+
+/// One bin.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bin {
+    /// Microseconds.
+    pub width: u64,
+    /// Values in it.
+    pub count: u64,
+}
+
+impl Bins {
+    /// No value at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many values.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.0.values().map(|bin| bin.count).sum()
+    }
+
+    /// Adds another histogram's values.
+    pub fn merge(&mut self, other: &Self) {
+        for (lower, bin) in &other.0 {
+            let mine = self.0.entry(*lower).or_insert(Bin { width: bin.width, count: 0 });
+            mine.count = mine.count.saturating_add(bin.count);
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! The flag document as checked: what a file means, with every name resolved. Made only by [`crate::check`]; whoever holds a
+//! [`Document`] holds one without a fault. Knows nothing of state (weights, kills), which the snapshot carries beside it.
+
+use crate::share::Share;
+use crate::span::Span;
+
+/// A flag document without a fault.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Document {
+    /// In the order of the file.
+    pub flags: Vec<Flag>,
+    /// Where the targetingKey comes from: the first source that has a value wins.
+    pub identity: Vec<IdentitySource>,
+    /// The dialect of `fractional`.
+    pub hashing: Hashing,
+}
+
+/// Which bytes `fractional` hashes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Hashing {
+    /// Deterministic CBOR of the value (`flagd-v3`, the default).
+    #[default]
+    FlagdV3,
+    /// The UTF-8 bytes of the value (`flagd-v2`).
+    FlagdV2,
+}
+
+/// One source of the targetingKey.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IdentitySource {
+    /// The first value of a request header; lower-case name.
+    Header(String),
+    /// A cookie of that name.
+    Cookie(String),
+}
+
+/// One flag.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Flag {
+    /// Its key.
+    pub key: String,
+    /// `state` is ENABLED.
+    pub enabled: bool,
+    /// Names of its variants, in the order of the file.
+    pub variants: Vec<String>,
+    /// Which of [`Flag::variants`] is the defaultVariant; none means the code's own default.
+    pub default_variant: Option<usize>,
+    /// What the proxy writes for it.
+    pub output: Option<Output>,
+    /// Its rollout.
+    pub rollout: Option<Rollout>,
+}
+
+impl Flag {
+    /// Name of the defaultVariant.
+    #[must_use]
+    pub fn default_name(&self) -> Option<&str> {
+        self.default_variant.and_then(|i| self.variants.get(i)).map(String::as_str)
+    }
+}
+
+/// What the proxy writes for a flag, and for which requests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// Only requests of this path are decided, marked and measured for the flag; `None` means all.
+    pub path: Option<PathMatch>,
+    /// Name of the routing header, lower case.
+    pub request_header: String,
+}
+
+/// A rule on the request's path, without its query.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PathMatch {
+    /// The path is this one or lies below it: `/checkout` takes `/checkout` and `/checkout/pay`, not `/checkouts`.
+    Prefix(String),
+    /// The path is exactly this one.
+    Exact(String),
+}
+
+/// How a flag's candidate reaches users.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rollout {
+    /// Name of the variant that everybody has before; the flag's defaultVariant when it starts.
+    pub control: String,
+    /// Name of the variant that is to reach everybody.
+    pub candidate: String,
+    /// What is hashed before the targetingKey; default `weir/<flag>`.
+    pub salt: String,
+    /// At least one; weights rise and the last is 100 %.
+    pub stages: Vec<Stage>,
+    /// How it is judged.
+    pub policy: Policy,
+}
+
+/// One step of a rollout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stage {
+    /// The candidate's share of the users.
+    pub weight: Share,
+    /// How long it lasts at least, in observed time.
+    pub lasts: Span,
+}
+
+/// What the judge goes by. Fixed while an attempt runs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    /// Tolerated probability that a healthy candidate is rolled back by a guardrail, over the whole attempt. Default 0.01.
+    pub alpha: f64,
+    /// Requests that control must have had, recently, before the first stage. Default 300.
+    pub baseline_requests: u64,
+    /// What a stage needs before the next begins.
+    pub advance: Advance,
+    /// Latency is not judged for so long after a stage has begun. Default 30 s.
+    pub settle: Span,
+    /// At least one.
+    pub guardrails: Vec<Guardrail>,
+}
+
+/// What a stage needs before the next begins, beside its time.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Advance {
+    /// Requests of each variant in the stage, at least. Default 300.
+    pub requests: u64,
+    /// Power with which the stage must have been able to see a breach of each limit: 0 (not asked) to 0.99. Default 0.8.
+    pub power: f64,
+    /// The error rate that power is computed for when control's own is lower. Default 1 %.
+    pub error_floor: Share,
+    /// Share of the expected proxies that must be seen. Default 90 %.
+    pub proxies: Share,
+}
+
+/// A limit that the candidate must keep.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Guardrail {
+    /// Errors (server errors, timeouts and resets) as a share of requests.
+    Errors {
+        /// At most so many times control's rate, above 1. `None`: not compared.
+        ratio: Option<f64>,
+        /// At most this rate. `None`: no ceiling.
+        max: Option<Share>,
+    },
+    /// A quantile of the duration.
+    Latency {
+        /// Between 0.5 and 0.999.
+        quantile: f64,
+        /// At most so many microseconds.
+        max_us: u64,
+    },
+}
