@@ -1,7 +1,7 @@
 //! [`Cell`]: one of 20 groups of users of a flag, by a hash of its own. Errors that cluster by user show as a few bad cells, at any
 //! weight, because the cell does not depend on the bucket. Owns the number of cells and the hash; knows no metric.
 
-use crate::hash::murmur3_32_parts;
+use crate::hash::{murmur3_32_parts, scale};
 
 /// How many cells a flag's users are spread over.
 pub const CELLS: u8 = 20;
@@ -15,8 +15,7 @@ impl Cell {
     #[must_use]
     pub fn of(flag: &str, targeting_key: &str) -> Self {
         let hash = murmur3_32_parts(&[b"weir-cell/", flag.as_bytes(), targeting_key.as_bytes()]);
-        let scaled = (u64::from(hash) * u64::from(CELLS)) >> 32;
-        Self(u8::try_from(scaled).unwrap_or(0))
+        Self(u8::try_from(scale(hash, u32::from(CELLS))).unwrap_or(0))
     }
 
     /// The cell of that number; `None` from [`CELLS`] on.

@@ -5,7 +5,7 @@ use crate::share::Share;
 use crate::span::Span;
 
 /// A flag document without a fault.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Document {
     /// In the order of the file.
     pub flags: Vec<Flag>,
@@ -146,4 +146,23 @@ pub enum Guardrail {
         /// At most so many microseconds.
         max_us: u64,
     },
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            alpha: 0.01,
+            baseline_requests: 300,
+            advance: Advance::default(),
+            settle: Span::from_ms(30_000),
+            guardrails: vec![Guardrail::Errors { ratio: Some(2.0), max: None }],
+        }
+    }
+}
+
+impl Default for Advance {
+    fn default() -> Self {
+        let percent = |n: u32| Share::from_ppm(n.saturating_mul(10_000)).unwrap_or(Share::ALL);
+        Self { requests: 300, power: 0.8, error_floor: percent(1), proxies: percent(90) }
+    }
 }

@@ -17,7 +17,7 @@ impl Murmur3 {
     #[must_use]
     pub fn update(mut self, bytes: &[u8]) -> Self {
         for &byte in bytes {
-            let shift = (self.length & 3) * 8;
+            let shift = (self.length & 3) << 3;
             self.tail |= u32::from(byte) << shift;
             self.length = self.length.wrapping_add(1);
             if self.length & 3 == 0 {
@@ -47,4 +47,12 @@ fn scramble(block: u32) -> u32 {
 #[must_use]
 pub fn murmur3_32_parts(parts: &[&[u8]]) -> u32 {
     parts.iter().fold(Murmur3::default(), |hash, part| hash.update(part)).finish()
+}
+
+/// A hash scaled to `0..total`, exactly in proportion: flagd's `(hash x total) >> 32`.
+#[must_use]
+pub fn scale(hash: u32, total: u32) -> u32 {
+    // Two 32-bit factors can't overflow 64 bits, and the upper half of the product fits 32.
+    let [a, b, c, d, ..] = u64::from(hash).saturating_mul(u64::from(total)).to_be_bytes();
+    u32::from_be_bytes([a, b, c, d])
 }

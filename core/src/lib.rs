@@ -1,9 +1,39 @@
-//! What a flag document means and what it decides.
+//! What a flag document means and what it decides: the pure heart of Weir. No clock, no randomness, no I/O, no proxy and no async; the same
+//! input gives the same output on wasm32 and x86-64.
+//!
+//! In reading order:
+//! - [`document`]: a flag document, checked; [`check`]: the only way to one, or every [`check::Fault`] of the file
+//! - [`share`], [`span`]: shares of traffic and lengths of time, as documents spell them
+//! - [`snapshot`]: the wire contract down, envelope or bare document, and the cache of compiled documents
+//! - [`plan`]: a document compiled for the request path; [`hash`]: what `fractional` hashes with
+//! - [`decide`]: one request, one decision per flag, with its [`reason`]; [`cell`]: the user's cell for the analysis
+//! - [`outcome`]: how a request ended
+//! - [`name`]: the wire contract up, names of metrics, built and parsed
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::unreachable,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss
+)]
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
+
 pub mod cell;
+pub mod check;
+pub mod decide;
 pub mod document;
+mod fault;
 pub mod hash;
+mod json;
 pub mod name;
 pub mod outcome;
+pub mod plan;
 pub mod reason;
 pub mod share;
 pub mod snapshot;

@@ -19,6 +19,7 @@ pub const TAGS: [&str; 5] = ["flag", "variant", "result", "reason", "cell"];
 
 /// One of Weir's metrics, by its tags. Counters, but for [`Metric::Duration`] (a histogram) and [`Metric::Generation`] (a gauge).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the fields are the tags that the variants' docs name")]
 pub enum Metric<'a> {
     /// `weir_requests`: finished requests that the rollout split assigned, by how they ended.
     Requests { flag: &'a str, variant: &'a str, result: Outcome },
@@ -139,7 +140,9 @@ impl<'a> Metric<'a> {
 /// How many stats one rollout costs in Envoy: for each of its two variants six results, started, duration and two per cell, and its reasons.
 #[must_use]
 pub fn stats_per_rollout() -> usize {
-    2 * (crate::outcome::OUTCOMES.len() + 2 + 2 * usize::from(CELLS)) + crate::reason::UNASSIGNED.len()
+    const BY_VARIANT: usize = crate::outcome::OUTCOMES.len() + 2 + 2 * CELLS as usize;
+    const ALL: usize = 2 * BY_VARIANT + crate::reason::UNASSIGNED.len();
+    ALL
 }
 
 #[cfg(test)]

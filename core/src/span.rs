@@ -42,8 +42,8 @@ impl fmt::Display for Span {
             return f.write_str("0s");
         }
         for (unit, factor) in UNITS.iter().rev() {
-            if self.0.is_multiple_of(*factor) {
-                return write!(f, "{}{unit}", self.0 / factor);
+            if let (Some(number), Some(0)) = (self.0.checked_div(*factor), self.0.checked_rem(*factor)) {
+                return write!(f, "{number}{unit}");
             }
         }
         Ok(())

@@ -1,0 +1,196 @@
+//! [`Fields`]: an object read field by field. Owns what every object shares: it must be one, no key stands twice, unknown keys are
+//! refused with the nearest known one, and a value of the wrong kind is a fault at its own path.
+
+use crate::fault::{Faults, Path};
+use crate::json::Json;
+use crate::share::Share;
+use crate::span::Span;
+
+/// An object whose keys are known to be allowed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fields<'a> {
+    pub(crate) path: &'a Path<'a>,
+    fields: &'a [(String, Json)],
+}
+
+impl<'a> Fields<'a> {
+    /// `json` as an object with no other keys than `known`.
+    pub(crate) fn read(json: &'a Json, path: &'a Path<'a>, known: &[&str], faults: &mut Faults) -> Option<Self> {
+        let this = Self::any(json, path, faults)?;
+        for (key, _) in this.fields {
+            if !known.contains(&key.as_str()) {
+                let allowed = match nearest(key, known) {
+                    Some(near) => format!("{near:?} (did you mean that?), or one of {}", known.join(", ")),
+                    None => format!("one of {}", known.join(", ")),
+                };
+                faults.add(&path.key(key), "an unknown key", allowed);
+            }
+        }
+        Some(this)
+    }
+
+    /// `json` as an object whose keys are names given by the user.
+    pub(crate) fn any(json: &'a Json, path: &'a Path<'a>, faults: &mut Faults) -> Option<Self> {
+        let Json::Object(fields) = json else {
+            faults.add(path, json, "an object");
+            return None;
+        };
+        let mut keys: Vec<&str> = fields.iter().map(|(key, _)| key.as_str()).collect();
+        keys.sort_unstable();
+        for pair in keys.windows(2) {
+            if let [one, two] = pair
+                && one == two
+            {
+                faults.add(&path.key(one), "the key twice", "each key once");
+            }
+        }
+        Some(Self { path, fields })
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&'a str, &'a Json)> + use<'a> {
+        self.fields.iter().map(|(key, json)| (key.as_str(), json))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.fields.len()
+    }
+
+    pub(crate) fn get(&self, key: &str) -> Option<&'a Json> {
+        self.fields.iter().rev().find(|(name, _)| name == key).map(|(_, json)| json)
+    }
+
+    /// What stands at `key` is not what is allowed.
+    pub(crate) fn fault(&self, key: &str, allowed: impl Into<String>, faults: &mut Faults) {
+        match self.get(key) {
+            Some(json) => faults.add(&self.path.key(key), json, allowed),
+            None => faults.add(&self.path.key(key), "nothing", allowed),
+        }
+    }
+
+    pub(crate) fn string(&self, key: &str, faults: &mut Faults) -> Option<&'a str> {
+        self.with(key, "a string", faults, Json::as_str)
+    }
+
+    pub(crate) fn bool(&self, key: &str, faults: &mut Faults) -> Option<bool> {
+        self.with(key, "true or false", faults, Json::as_bool)
+    }
+
+    pub(crate) fn object(&self, key: &str, faults: &mut Faults) -> Option<&'a Json> {
+        self.with(key, "an object", faults, |json| matches!(json, Json::Object(_)).then_some(json))
+    }
+
+    pub(crate) fn array(&self, key: &str, allowed: &str, faults: &mut Faults) -> Option<&'a [Json]> {
+        self.with(key, allowed, faults, |json| match json {
+            Json::Array(items) => Some(items.as_slice()),
+            _ => None,
+        })
+    }
+
+    /// A number within `least..=most`.
+    pub(crate) fn number(&self, key: &str, least: f64, most: f64, faults: &mut Faults) -> Option<f64> {
+        let allowed = format!("a number between {least} and {most}");
+        self.with(key, &allowed, faults, |json| json.as_number().filter(|n| (least..=most).contains(n)))
+    }
+
+    /// A whole number up to `most`, itself at most 2^53.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "checked: whole, not negative, below 2^53"
+    )]
+    pub(crate) fn whole(&self, key: &str, most: u64, faults: &mut Faults) -> Option<u64> {
+        let allowed = format!("a whole number between 0 and {most}");
+        let fits = |n: &f64| n.fract() == 0.0 && (0.0..=most as f64).contains(n);
+        self.with(key, &allowed, faults, |json| json.as_number().filter(fits).map(|n| n as u64))
+    }
+
+    /// A share: "5%" or whole parts per million.
+    pub(crate) fn share(&self, key: &str, faults: &mut Faults) -> Option<Share> {
+        self.with(key, SHARE, faults, share)
+    }
+
+    /// A length of time.
+    pub(crate) fn span(&self, key: &str, faults: &mut Faults) -> Option<Span> {
+        self.with(key, "a duration such as \"250ms\", \"90s\", \"10m\", \"2h\" or \"7d\"", faults, |json| {
+            Span::parse(json.as_str()?)
+        })
+    }
+
+    fn with<T>(
+        &self,
+        key: &str,
+        allowed: &str,
+        faults: &mut Faults,
+        read: impl FnOnce(&'a Json) -> Option<T>,
+    ) -> Option<T> {
+        let value = read(self.get(key)?);
+        if value.is_none() {
+            self.fault(key, allowed, faults);
+        }
+        value
+    }
+}
+
+/// What a share may look like.
+const SHARE: &str = "a share: \"5%\" (at most four decimals, at most \"100%\") or whole parts per million";
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked: whole and within u32")]
+fn share(json: &Json) -> Option<Share> {
+    match json {
+        Json::String(text) => Share::from_percent(text),
+        Json::Number(n) if n.fract() == 0.0 && (0.0..=1e6).contains(n) => Share::from_ppm(*n as u32),
+        _ => None,
+    }
+}
+
+/// The known key that was probably meant: at most a third of its letters away.
+pub(crate) fn nearest<'k>(key: &str, known: &[&'k str]) -> Option<&'k str> {
+    let (near, distance) = known.iter().map(|k| (*k, distance(key, k))).min_by_key(|(_, d)| *d)?;
+    (distance <= near.len().div_ceil(3)).then_some(near)
+}
+
+/// Levenshtein's distance, without regard to case.
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b) = (a.to_ascii_lowercase(), b.to_ascii_lowercase());
+    // Keys are short; a long stranger is far from all of them without counting.
+    if a.len() > 64 {
+        return usize::MAX;
+    }
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut corner = i;
+        let mut left = i.saturating_add(1);
+        if let Some(first) = row.first_mut() {
+            *first = left;
+        }
+        for (cell, y) in row.iter_mut().skip(1).zip(b.bytes()) {
+            let replaced = corner.saturating_add(usize::from(x != y));
+            corner = *cell;
+            left = replaced.min(left.saturating_add(1)).min(cell.saturating_add(1));
+            *cell = left;
+        }
+    }
+    row.last().copied().unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_key_is_a_typing_error_away() {
+        let known = ["identity", "outputs", "rollouts", "defaultVariant"];
+        for (key, near) in [
+            ("output", Some("outputs")),
+            ("rolouts", Some("rollouts")),
+            ("Identity", Some("identity")),
+            ("defaultVarient", Some("defaultVariant")),
+            ("colour", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(key, &known), near, "{key}");
+        }
+        assert_eq!(distance("kitten", "sitting"), 3);
+    }
+}

@@ -1,0 +1,257 @@
+//! What stands under `weir`: version, hashing, identity and outputs; rollouts are `rollouts`' own. Refuses what this version does not act
+//! on yet by saying so, rather than taking it in silence.
+
+use super::fields::Fields;
+use super::flags::quoted;
+use super::rollouts;
+use super::{MAX_IDENTITY, MAX_NAME_BYTES, MAX_OUTPUTS};
+use crate::document::{Document, Flag, Hashing, IdentitySource, Output, PathMatch};
+use crate::fault::{Faults, Path};
+use crate::json::Json;
+
+/// Reads `weir` into the document.
+pub(super) fn read(json: &Json, path: &Path<'_>, document: &mut Document, faults: &mut Faults) {
+    let known = ["version", "hashing", "identity", "attributes", "outputs", "segments", "rollouts"];
+    let Some(fields) = Fields::read(json, path, &known, faults) else { return };
+    if fields.get("version").and_then(Json::as_number) != Some(1.0) {
+        fields.fault("version", "1", faults);
+    }
+    for later in ["attributes", "segments"] {
+        if fields.get(later).is_some() {
+            fields.fault(later, format!("absent ({later} are not supported in this version)"), faults);
+        }
+    }
+    document.hashing = hashing(&fields, faults);
+    document.identity = identity(&fields, faults);
+    outputs(&fields, document, faults);
+    rollouts::read(&fields, document, faults);
+    if document.identity.is_empty() && document.flags.iter().any(|flag| flag.rollout.is_some()) {
+        fields.fault(
+            "identity",
+            "at least one source, for there are rollouts and a rollout splits by targetingKey",
+            faults,
+        );
+    }
+}
+
+fn hashing(fields: &Fields<'_>, faults: &mut Faults) -> Hashing {
+    match fields.get("hashing").map(Json::as_str) {
+        None | Some(Some("flagd-v3")) => Hashing::FlagdV3,
+        Some(Some("flagd-v2")) => Hashing::FlagdV2,
+        Some(Some("flagd-v1")) => {
+            let allowed = "\"flagd-v3\" or \"flagd-v2\"; flagd-v1 computes with floating point and differs between flagd's own \
+                           engines: move to v2 or v3, which gives users new buckets once";
+            fields.fault("hashing", allowed, faults);
+            Hashing::FlagdV3
+        }
+        Some(_) => {
+            fields.fault("hashing", "\"flagd-v3\" (the default) or \"flagd-v2\"", faults);
+            Hashing::FlagdV3
+        }
+    }
+}
+
+fn identity(fields: &Fields<'_>, faults: &mut Faults) -> Vec<IdentitySource> {
+    let Some(items) = fields.array("identity", "an array of sources", faults) else { return Vec::new() };
+    let path = fields.path.key("identity");
+    if items.is_empty() || items.len() > MAX_IDENTITY {
+        faults.add(&path, format_args!("{} sources", items.len()), format!("1 to {MAX_IDENTITY} sources"));
+    }
+    let mut sources = Vec::with_capacity(items.len());
+    for (i, item) in items.iter().enumerate() {
+        let Some(source) = identity_source(item, &path.index(i), faults) else { continue };
+        if sources.contains(&source) {
+            faults.add(&path.index(i), item, "each source once");
+        }
+        sources.push(source);
+    }
+    sources
+}
+
+fn identity_source(json: &Json, path: &Path<'_>, faults: &mut Faults) -> Option<IdentitySource> {
+    let later = ["query", "claim", "sourceAddress", "generate"];
+    let fields = Fields::any(json, path, faults)?;
+    let mut found = fields.iter();
+    let (Some((kind, value)), None) = (found.next(), found.next()) else {
+        faults.add(path, json, "one source: {\"header\": NAME} or {\"cookie\": NAME}");
+        return None;
+    };
+    let place = path.key(kind);
+    match kind {
+        "header" => header(value, &place, faults).map(IdentitySource::Header),
+        "cookie" => cookie(value, &place, faults).map(IdentitySource::Cookie),
+        kind if later.contains(&kind) => {
+            faults.add(&place, value, format!("header or cookie ({kind} is not supported in this version)"));
+            None
+        }
+        _ => {
+            faults.add(&place, "an unknown source", "header or cookie");
+            None
+        }
+    }
+}
+
+/// A token of RFC 9110: what the name of a header or cookie is made of.
+fn token(text: &str) -> bool {
+    (1..=MAX_NAME_BYTES).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+}
+
+/// Name of a header, in lower case. Not a pseudo header, and not one that frames the message or a connection.
+fn header(json: &Json, path: &Path<'_>, faults: &mut Faults) -> Option<String> {
+    const FRAMING: [&str; 9] = [
+        "host",
+        "content-length",
+        "transfer-encoding",
+        "connection",
+        "keep-alive",
+        "upgrade",
+        "te",
+        "trailer",
+        "proxy-connection",
+    ];
+    let name = json.as_str().filter(|name| token(name)).map(str::to_ascii_lowercase);
+    match name {
+        Some(name) if !FRAMING.contains(&name.as_str()) => Some(name),
+        _ => {
+            faults.add(
+                path,
+                json,
+                "the name of a header (letters, digits and !#$%&'*+-.^_`|~), not one that frames the message",
+            );
+            None
+        }
+    }
+}
+
+fn cookie(json: &Json, path: &Path<'_>, faults: &mut Faults) -> Option<String> {
+    let name = json.as_str().filter(|name| token(name)).map(str::to_owned);
+    if name.is_none() {
+        faults.add(path, json, "the name of a cookie (letters, digits and !#$%&'*+-.^_`|~)");
+    }
+    name
+}
+
+fn outputs(weir: &Fields<'_>, document: &mut Document, faults: &mut Faults) {
+    let Some(json) = weir.object("outputs", faults) else { return };
+    let path = weir.path.key("outputs");
+    let Some(fields) = Fields::any(json, &path, faults) else { return };
+    if fields.len() > MAX_OUTPUTS {
+        faults.add(&path, format_args!("{} outputs", fields.len()), format!("at most {MAX_OUTPUTS} outputs"));
+        return;
+    }
+    let mut headers: Vec<String> = Vec::new();
+    for (key, json) in fields.iter() {
+        let place = path.key(key);
+        let output = output(json, &place, faults);
+        let Some(flag) = find(document, key, &place, faults) else { continue };
+        names(flag, &place, faults);
+        let Some(output) = output else { continue };
+        if headers.contains(&output.request_header) {
+            faults.add(
+                &place.key("requestHeader"),
+                format_args!("{:?} again", output.request_header),
+                "a header for each flag",
+            );
+        }
+        headers.push(output.request_header.clone());
+        flag.output = Some(output);
+    }
+    for source in &document.identity {
+        if let IdentitySource::Header(name) = source
+            && headers.contains(name)
+        {
+            faults.add(
+                &path,
+                format_args!("the identity header {name:?}"),
+                "another header: Weir removes incoming copies of the headers that it writes",
+            );
+        }
+    }
+}
+
+/// The flag that `weir` speaks of.
+pub(super) fn find<'d>(
+    document: &'d mut Document,
+    key: &str,
+    path: &Path<'_>,
+    faults: &mut Faults,
+) -> Option<&'d mut Flag> {
+    // Names of a big document are not all worth printing: the first ten do.
+    let Some(index) = document.flags.iter().position(|flag| flag.key == key) else {
+        let keys: Vec<String> = document.flags.iter().take(11).map(|flag| flag.key.clone()).collect();
+        faults.add(
+            path,
+            "a flag that is not in flags, or is faulty there",
+            format!("the key of a flag: {}", quoted(&keys)),
+        );
+        return None;
+    };
+    document.flags.get_mut(index)
+}
+
+/// What goes into headers and metrics must be spelt plainly.
+fn names(flag: &Flag, path: &Path<'_>, faults: &mut Faults) {
+    let plain = |name: &str| {
+        (1..=64).contains(&name.len())
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+    };
+    let allowed = "1 to 64 letters, digits, '.', '_' or '-', for it goes into a header and into metrics";
+    if !plain(&flag.key) {
+        faults.add(path, format_args!("the flag key {:?}", flag.key), allowed);
+    }
+    for variant in flag.variants.iter().filter(|variant| !plain(variant)) {
+        faults.add(path, format_args!("the variant name {variant:?}"), allowed);
+    }
+}
+
+fn output(json: &Json, path: &Path<'_>, faults: &mut Faults) -> Option<Output> {
+    let fields =
+        Fields::read(json, path, &["match", "requestHeader", "combinedHeader", "baggage", "responseHeader"], faults)?;
+    for later in ["combinedHeader", "baggage", "responseHeader"] {
+        if fields.get(later).is_some() {
+            fields.fault(later, format!("absent ({later} is not supported in this version)"), faults);
+        }
+    }
+    let place = path.key("requestHeader");
+    let request_header = match fields.get("requestHeader") {
+        Some(json) => header(json, &place, faults),
+        None => {
+            fields.fault("requestHeader", "the name of the routing header", faults);
+            None
+        }
+    };
+    let path_match = match fields.get("match") {
+        Some(json) => Some(path_match(json, &path.key("match"), faults)?),
+        None => None,
+    };
+    Some(Output { path: path_match, request_header: request_header? })
+}
+
+fn path_match(json: &Json, path: &Path<'_>, faults: &mut Faults) -> Option<PathMatch> {
+    let fields = Fields::read(json, path, &["pathPrefix", "path"], faults)?;
+    let read = |key: &str, faults: &mut Faults| {
+        let text = fields
+            .get(key)?
+            .as_str()
+            .filter(|text| text.starts_with('/') && text.len() <= MAX_NAME_BYTES && !text.contains(['?', '#']));
+        if text.is_none() {
+            fields.fault(
+                key,
+                format!("a path that begins with \"/\", without query, of at most {MAX_NAME_BYTES} bytes"),
+                faults,
+            );
+        }
+        text.map(str::to_owned)
+    };
+    match (fields.get("pathPrefix"), fields.get("path")) {
+        (Some(_), None) => {
+            read("pathPrefix", faults).map(|text| PathMatch::Prefix(text.trim_end_matches('/').to_owned()))
+        }
+        (None, Some(_)) => read("path", faults).map(PathMatch::Exact),
+        _ => {
+            faults.add(path, json, "either pathPrefix or path");
+            None
+        }
+    }
+}

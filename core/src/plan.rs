@@ -1,0 +1,174 @@
+//! [`Plan`]: a document compiled for the request path. Owns what can be settled once, when a document is loaded: which flags matter to a
+//! request, their headers and names as bytes, how the split hashes. Immutable, shared by all requests; knows no weight and no kill.
+
+use crate::document::{Document, Flag, Hashing, IdentitySource, PathMatch, Rollout};
+use crate::hash::{Murmur3, scale};
+use crate::share::WHOLE;
+
+/// A compiled document.
+#[derive(Debug)]
+pub struct Plan {
+    /// Where the targetingKey comes from, in order.
+    pub identity: Vec<IdentitySource>,
+    /// The flags that have an output: all that a request can be told of.
+    pub flags: Vec<PlannedFlag>,
+    /// Some flag has a rule on the path.
+    pub needs_path: bool,
+}
+
+/// A flag that has an output.
+#[derive(Debug)]
+pub struct PlannedFlag {
+    /// Its key.
+    pub key: String,
+    /// `state` is ENABLED.
+    pub enabled: bool,
+    /// Name of the defaultVariant.
+    pub default_variant: Option<String>,
+    /// Which paths it is decided for; `None` means all.
+    pub path: Option<PathMatch>,
+    /// The routing header.
+    pub header: String,
+    /// Its rollout.
+    pub rollout: Option<PlannedRollout>,
+}
+
+/// A rollout's two variants and its split.
+#[derive(Debug)]
+pub struct PlannedRollout {
+    /// Name of the control variant.
+    pub control: String,
+    /// Name of the candidate variant.
+    pub candidate: String,
+    split: Split,
+}
+
+impl Plan {
+    /// Compiles a checked document.
+    #[must_use]
+    pub fn new(document: &Document) -> Self {
+        let flags: Vec<_> = document.flags.iter().filter_map(|flag| PlannedFlag::new(flag, document.hashing)).collect();
+        let needs_path = flags.iter().any(|flag| flag.path.is_some());
+        Self { identity: document.identity.clone(), flags, needs_path }
+    }
+}
+
+impl PlannedFlag {
+    fn new(flag: &Flag, hashing: Hashing) -> Option<Self> {
+        let output = flag.output.as_ref()?;
+        Some(Self {
+            key: flag.key.clone(),
+            enabled: flag.enabled,
+            default_variant: flag.default_name().map(str::to_owned),
+            path: output.path.clone(),
+            header: output.request_header.clone(),
+            rollout: flag.rollout.as_ref().map(|rollout| PlannedRollout::new(rollout, hashing)),
+        })
+    }
+}
+
+impl PlannedRollout {
+    fn new(rollout: &Rollout, hashing: Hashing) -> Self {
+        Self {
+            control: rollout.control.clone(),
+            candidate: rollout.candidate.clone(),
+            split: Split::new(&rollout.salt, hashing),
+        }
+    }
+
+    /// The user's place in the split: below [`WHOLE`]. Whoever's place is below the weight gets the candidate, so ranges nest: who is in at
+    /// 1 % stays in at 5 %.
+    #[must_use]
+    pub fn place(&self, targeting_key: &str) -> u32 {
+        self.split.place(targeting_key)
+    }
+}
+
+/// `{"fractional": [{"cat": [salt, "/", {"var": "targetingKey"}]}, [candidate, w], [control, 10^6 - w]]}` of flagd, with everything but the
+/// key settled.
+#[derive(Debug)]
+pub struct Split {
+    /// salt and "/".
+    prefix: String,
+    hashing: Hashing,
+}
+
+impl Split {
+    /// The split of a salt in a dialect.
+    #[must_use]
+    pub fn new(salt: &str, hashing: Hashing) -> Self {
+        Self { prefix: format!("{salt}/"), hashing }
+    }
+
+    /// The hash of the explicit value: murmur3 of its deterministic CBOR (v3) or of its UTF-8 bytes (v2).
+    #[must_use]
+    pub fn hash(&self, targeting_key: &str) -> u32 {
+        let hash = match self.hashing {
+            Hashing::FlagdV2 => Murmur3::default(),
+            Hashing::FlagdV3 => {
+                let (head, length) = text_head(self.prefix.len().saturating_add(targeting_key.len()));
+                Murmur3::default().update(head.get(..length).unwrap_or_default())
+            }
+        };
+        hash.update(self.prefix.as_bytes()).update(targeting_key.as_bytes()).finish()
+    }
+
+    /// The bucket among a million: flagd's `(hash x totalWeight) >> 32`.
+    #[must_use]
+    pub fn place(&self, targeting_key: &str) -> u32 {
+        scale(self.hash(targeting_key), WHOLE)
+    }
+}
+
+/// The head of a CBOR text of so many bytes, shortest form (RFC 8949, 4.2.1), and how many bytes of the array it takes.
+fn text_head(length: usize) -> ([u8; 5], usize) {
+    const TEXT: u8 = 0x60;
+    let [_, _, _, _, b3, b2, b1, b0] = (length as u64).to_be_bytes();
+    match length {
+        0..24 => ([TEXT | b0, 0, 0, 0, 0], 1),
+        24..0x100 => ([TEXT | 24, b0, 0, 0, 0], 2),
+        0x100..0x1_0000 => ([TEXT | 25, b1, b0, 0, 0], 3),
+        _ => ([TEXT | 26, b3, b2, b1, b0], 5),
+    }
+}
+
+impl PathMatch {
+    /// Whether the rule takes the path; a query is not looked at.
+    #[must_use]
+    pub fn takes(&self, path: &[u8]) -> bool {
+        let end = path.iter().position(|b| matches!(b, b'?' | b'#')).unwrap_or(path.len());
+        let path = path.get(..end).unwrap_or(path);
+        match self {
+            Self::Exact(exact) => path == exact.as_bytes(),
+            Self::Prefix(prefix) => {
+                path.strip_prefix(prefix.as_bytes()).is_some_and(|rest| rest.first().is_none_or(|b| *b == b'/'))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_ends_where_a_segment_ends() {
+        let prefix = PathMatch::Prefix("/checkout".into());
+        let all = PathMatch::Prefix(String::new());
+        let exact = PathMatch::Exact("/checkout".into());
+        for (rule, path, takes) in [
+            (&prefix, "/checkout", true),
+            (&prefix, "/checkout/pay?x=/y", true),
+            (&prefix, "/checkout?x", true),
+            (&prefix, "/checkouts", false),
+            (&prefix, "/", false),
+            (&prefix, "/a?/checkout", false),
+            (&all, "/anything", true),
+            (&all, "*", false),
+            (&exact, "/checkout?x=1", true),
+            (&exact, "/checkout/", false),
+        ] {
+            assert_eq!(rule.takes(path.as_bytes()), takes, "{rule:?} {path}");
+        }
+    }
+}
