@@ -1,0 +1,120 @@
+//! [`Policy`]: what the judge goes by, in the form that is stored with an attempt, so that the rule was fixed before the data came.
+//! Owns the split of alpha over the limits; knows no counts.
+
+use serde::{Deserialize, Serialize};
+use weir_core::document::{self, Guardrail};
+
+/// Of a document's policy, what an attempt is judged by.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Policy {
+    /// Tolerated probability that a healthy candidate is rolled back, over the whole attempt.
+    pub alpha: f64,
+    /// Requests of control before the first stage.
+    pub baseline_requests: u64,
+    /// Requests of each variant in a stage, at least.
+    pub requests: u64,
+    /// Power to have seen a breach; 0 asks for none.
+    pub power: f64,
+    /// Error rate that power is computed for when control's own is lower.
+    pub error_floor: f64,
+    /// Share of the expected proxies that must be seen, parts per million.
+    pub proxies_ppm: u32,
+    /// Latency is not judged for so long after a stage began, milliseconds.
+    pub settle_ms: u64,
+    /// Every limit of every guardrail.
+    pub limits: Vec<Limit>,
+    /// How many stages the attempt has.
+    pub stages: usize,
+}
+
+/// One limit: a guardrail with a ratio and a ceiling is two.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "kind")]
+pub enum Limit {
+    /// Errors at most so many times control's.
+    ErrorsRatio { ratio: f64 },
+    /// Errors at most this rate.
+    ErrorsMax { max: f64 },
+    /// The quantile of the duration at most so many microseconds.
+    Latency {
+        quantile: f64,
+        #[serde(rename = "maxUs")]
+        max_us: u64,
+    },
+}
+
+impl Policy {
+    /// The stored form of a document's rollout.
+    #[must_use]
+    pub fn of(rollout: &document::Rollout) -> Self {
+        let policy = &rollout.policy;
+        Self {
+            alpha: policy.alpha,
+            baseline_requests: policy.baseline_requests,
+            requests: policy.advance.requests,
+            power: policy.advance.power,
+            error_floor: policy.advance.error_floor.fraction(),
+            proxies_ppm: policy.advance.proxies.ppm(),
+            settle_ms: policy.settle.ms(),
+            limits: policy.guardrails.iter().flat_map(limits).collect(),
+            stages: rollout.stages.len(),
+        }
+    }
+
+    /// Natural logarithm of the evidence at which a limit counts as broken. Alpha is divided evenly over the limits (Bonferroni), and
+    /// a latency limit's part again over the stages, because its evidence is fresh in each: so the probability that any of them ever
+    /// rolls back a candidate that keeps them all is at most alpha for the attempt.
+    #[must_use]
+    pub fn evidence_limit(&self, limit: &Limit) -> f64 {
+        let mut parts = self.limits.len().max(1);
+        if matches!(limit, Limit::Latency { .. }) {
+            parts = parts.saturating_mul(self.stages.max(1));
+        }
+        let parts = u32::try_from(parts).unwrap_or(u32::MAX);
+        (f64::from(parts) / self.alpha.clamp(f64::MIN_POSITIVE, 1.0)).ln()
+    }
+
+    /// Above this error rate a variant is sick whatever the other does: the lowest ceiling of the policy, or 10 % without one.
+    #[must_use]
+    pub fn sick_above(&self) -> f64 {
+        let ceilings = self.limits.iter().filter_map(|limit| match limit {
+            Limit::ErrorsMax { max } => Some(*max),
+            Limit::ErrorsRatio { .. } | Limit::Latency { .. } => None,
+        });
+        ceilings.reduce(f64::min).unwrap_or(SICK)
+    }
+}
+
+/// What counts as a sick variant when no guardrail has a ceiling.
+const SICK: f64 = 0.1;
+
+fn limits(guardrail: &Guardrail) -> Vec<Limit> {
+    match *guardrail {
+        Guardrail::Errors { ratio, max } => {
+            let ratio = ratio.map(|ratio| Limit::ErrorsRatio { ratio });
+            let max = max.map(|max| Limit::ErrorsMax { max: max.fraction() });
+            ratio.into_iter().chain(max).collect()
+        }
+        Guardrail::Latency { quantile, max_us } => vec![Limit::Latency { quantile, max_us }],
+    }
+}
+
+impl Limit {
+    /// Its name in checks.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::ErrorsRatio { .. } => "errors-ratio".into(),
+            Self::ErrorsMax { .. } => "errors-max".into(),
+            Self::Latency { quantile, .. } => format!("latency-{}", quantile_name(*quantile)),
+        }
+    }
+}
+
+/// `p95`, `p99.9`.
+#[must_use]
+pub fn quantile_name(quantile: f64) -> String {
+    let text = format!("{:.3}", quantile * 100.0);
+    format!("p{}", text.trim_end_matches('0').trim_end_matches('.'))
+}

@@ -1,0 +1,173 @@
+//! [`Ruling`]: what the judge says of one rollout in one tick, for a person and for the ledger. Owns the words of a verdict; knows
+//! neither how evidence is computed nor what a rollout does with it.
+
+use serde::{Deserialize, Serialize};
+
+use super::tally::Tally;
+
+/// What is to happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Verdict {
+    /// The stage (or the wait for control's data) is over: the next begins, or the rollout is done.
+    Advance,
+    /// Stay: something is still missing, or a person must decide ([`Ruling::asks`]).
+    Hold,
+    /// Everybody back to control.
+    RollBack,
+    /// Everything asked for is there, and the counts are beyond a limit without the evidence that a rollback needs: stay.
+    Inconclusive,
+}
+
+/// Why, as one word for machines. The sentence says it with numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Why {
+    /// The rollout is not under way (idle, paused, killed, rolled back, done).
+    NotUnderWay,
+    /// Too few of the expected proxies answered; the tick does not count for the stage's time.
+    ProxiesMissing,
+    /// Control has not had enough requests for the first stage.
+    Baseline,
+    /// No request of the candidate (or of control) in the stage.
+    NoTraffic,
+    /// Not enough requests in the stage.
+    NotEnoughRequests,
+    /// The stage's time is not over.
+    StageTime,
+    /// Latency is not judged yet: the stage began too recently.
+    Settling,
+    /// The candidate fails, and so does control, or control is gone: a person must decide.
+    ControlSick,
+    /// Candidate and control break the same absolute limit.
+    BothFail,
+    /// The counts are beyond a limit, without evidence enough.
+    Unclear,
+    /// A guardrail is broken by the candidate.
+    GuardrailBroken,
+    /// All that the stage asks for is there.
+    AllMet,
+}
+
+/// State of one check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum CheckState {
+    /// Enough seen, and the limit is kept.
+    Pass,
+    /// Evidence beyond its limit: the candidate breaks the guardrail.
+    Fail,
+    /// Broken by the candidate and by control alike: not the candidate's fault.
+    Shared,
+    /// Enough seen; the counts are beyond the limit, the evidence is not.
+    Unclear,
+    /// Requests are missing, or the settling time is not over.
+    NotEnough,
+    /// Nothing seen.
+    NoData,
+}
+
+/// One limit and how the candidate stands to it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Check {
+    /// `errors-ratio`, `errors-max` or `latency-p95`.
+    pub name: String,
+    /// `errors` or `latency`.
+    pub metric: String,
+    /// The candidate's value in the stage: a rate between 0 and 1, or microseconds.
+    pub value: Option<f64>,
+    /// Where the true value lies with 95 % confidence (Wilson; order statistics for a quantile), were requests independent.
+    pub interval: Option<(f64, f64)>,
+    /// Control's value in the same time; at 100 % the stored reference, if the limit is a ratio.
+    pub control: Option<f64>,
+    /// The limit: times control's rate (`errors-ratio`), a rate (`errors-max`) or microseconds.
+    pub limit: f64,
+    /// Natural logarithm of the evidence against "the limit is kept", the candidate's worst cell left out.
+    pub evidence: f64,
+    /// Natural logarithm of the evidence that a rollback needs.
+    pub evidence_limit: f64,
+    /// The evidence as odds: `4.1e6 : 1`.
+    pub odds: String,
+    /// State.
+    pub state: CheckState,
+    /// In words, with numbers.
+    pub sentence: String,
+    /// The candidate's requests that count for this check in the stage.
+    pub requests: u64,
+    /// How many the stage needs.
+    pub requests_needed: u64,
+    /// Errors (or slow requests) that the evidence rests on: those since it was last at or below 1 : 1.
+    pub errors: u64,
+    /// Cells of users that these errors come from; 0 for latency, which is not counted by cell.
+    pub cells: u32,
+}
+
+/// Requests and errors that a ruling rests on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Numbers {
+    /// The candidate's, in the stage.
+    pub candidate: Tally,
+    /// Control's, in the stage; before the first stage, since the attempt began.
+    pub control: Tally,
+    /// Observed time of the stage in milliseconds.
+    pub observed_ms: u64,
+    /// How long the stage lasts at least, in milliseconds.
+    pub lasts_ms: u64,
+    /// Proxies that answered in this tick.
+    pub seen: u32,
+    /// Proxies that should have.
+    pub expected: u32,
+}
+
+/// What a tick changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "kind")]
+pub enum Transition {
+    /// A stage began, counted from 0; the first one after control's data were in.
+    Stage { stage: usize },
+    /// The last stage was over.
+    Done,
+    /// Everybody back to control.
+    RolledBack,
+}
+
+/// What the judge says of one rollout in one tick.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ruling {
+    /// What is to happen.
+    pub verdict: Verdict,
+    /// Why, for machines.
+    pub why: Why,
+    /// What a person needs to know, with numbers, in one sentence.
+    pub sentence: String,
+    /// A person must decide; nothing will happen by itself.
+    pub asks: bool,
+    /// Milliseconds until the stage can be decided, at the present rate of requests; `None` where that can't be said.
+    pub decides_in_ms: Option<u64>,
+    /// Each limit.
+    pub checks: Vec<Check>,
+    /// The counts.
+    pub numbers: Numbers,
+    /// What this tick changed; set by the rollout.
+    pub transition: Option<Transition>,
+}
+
+impl Ruling {
+    /// A rollout that is not under way is not judged.
+    #[must_use]
+    pub fn not_under_way(sentence: String) -> Self {
+        Self {
+            verdict: Verdict::Hold,
+            why: Why::NotUnderWay,
+            sentence,
+            asks: false,
+            decides_in_ms: None,
+            checks: Vec::new(),
+            numbers: Numbers::default(),
+            transition: None,
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! [`Situation`]: where a rollout stands when the judge looks at it. Owns nothing but the shape.
+
+use super::policy::Policy;
+
+/// Where a rollout stands.
+#[derive(Clone, Copy, Debug)]
+pub struct Situation<'a> {
+    /// Key of the flag.
+    pub flag: &'a str,
+    /// Name of the variant that everybody had before.
+    pub control: &'a str,
+    /// Name of the variant that is to reach everybody.
+    pub candidate: &'a str,
+    /// What the attempt is judged by.
+    pub policy: &'a Policy,
+    /// The stage; `None` while control's data are awaited.
+    pub stage: Option<Stage>,
+    /// Weight of the stage that would be next, parts per million; `None` in the last.
+    pub next_ppm: Option<u32>,
+}
+
+/// The stage under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stage {
+    /// The candidate's weight, parts per million.
+    pub weight_ppm: u32,
+    /// Observed time that it lasts at least, milliseconds.
+    pub lasts_ms: u64,
+}
+
+impl Stage {
+    /// Everybody has the candidate: there is no control to compare with.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.weight_ppm >= weir_core::share::WHOLE
+    }
+}

@@ -1,0 +1,105 @@
+//! [`Tally`] and [`Cells`]: requests and errors, whole and by cell of the user. Owns their sums; knows no limit.
+
+use serde::{Deserialize, Serialize};
+
+use crate::observation::{CELL_COUNT, VariantCounts};
+
+/// Requests, and errors among them. Stored as `[requests, errors]`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "(u64, u64)", into = "(u64, u64)")]
+pub struct Tally {
+    /// Requests ended.
+    pub requests: u64,
+    /// At most as many.
+    pub errors: u64,
+}
+
+impl From<(u64, u64)> for Tally {
+    fn from((requests, errors): (u64, u64)) -> Self {
+        Self::new(requests, errors)
+    }
+}
+
+impl From<Tally> for (u64, u64) {
+    fn from(tally: Tally) -> Self {
+        (tally.requests, tally.errors)
+    }
+}
+
+impl Tally {
+    /// Counters are read one after the other, so an error can show before its request: errors beyond the requests are cut off, which
+    /// keeps every rate at or below 1.
+    #[must_use]
+    pub fn new(requests: u64, errors: u64) -> Self {
+        Self { requests, errors: errors.min(requests) }
+    }
+
+    /// Errors as a share of requests; `None` without requests.
+    #[must_use]
+    pub fn rate(self) -> Option<f64> {
+        (self.requests > 0).then(|| real(self.errors) / real(self.requests))
+    }
+
+    /// Adds another's counts.
+    pub fn add(&mut self, other: Self) {
+        self.requests = self.requests.saturating_add(other.requests);
+        self.errors = self.errors.saturating_add(other.errors);
+    }
+
+    /// Without a part of it.
+    #[must_use]
+    pub fn less(self, part: Self) -> Self {
+        Self::new(self.requests.saturating_sub(part.requests), self.errors.saturating_sub(part.errors))
+    }
+}
+
+/// A count as a real number: exact below 2^53, which no counter reaches.
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "counts stay below 2^53")]
+pub fn real(count: u64) -> f64 {
+    count as f64
+}
+
+/// Requests and errors of one variant by cell.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Cells(pub [Tally; CELL_COUNT]);
+
+impl Cells {
+    /// One tick's counts of a variant. Both requests and errors are taken from the cells, so that what is left out with a cell was
+    /// counted with it.
+    #[must_use]
+    pub fn of(counts: &VariantCounts) -> Self {
+        Self(counts.cells.map(|cell| Tally::new(cell.requests, cell.errors)))
+    }
+
+    /// All cells together.
+    #[must_use]
+    pub fn sum(&self) -> Tally {
+        let mut sum = Tally::default();
+        for cell in &self.0 {
+            sum.add(*cell);
+        }
+        sum
+    }
+
+    /// All but the cell with most errors.
+    #[must_use]
+    pub fn without_worst(&self) -> Tally {
+        let worst = self.0.iter().max_by_key(|cell| cell.errors).copied().unwrap_or_default();
+        self.sum().less(worst)
+    }
+
+    /// How many cells have an error.
+    #[must_use]
+    pub fn with_errors(&self) -> u32 {
+        self.0.iter().map(|cell| u32::from(cell.errors > 0)).sum()
+    }
+
+    /// Adds another tick's counts.
+    pub fn add(&mut self, other: &Self) {
+        for (mine, theirs) in self.0.iter_mut().zip(&other.0) {
+            mine.add(*theirs);
+        }
+    }
+}

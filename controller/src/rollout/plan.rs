@@ -1,0 +1,45 @@
+//! [`Plan`]: the part of a document's rollout that is fixed while an attempt runs. It is copied into the state when the attempt
+//! starts, so that a document applied later changes neither the stages nor the rule of decision under way.
+
+use serde::{Deserialize, Serialize};
+use weir_core::document::Rollout;
+
+use crate::judge::Policy;
+
+/// What an attempt goes by, from its start to its end.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Plan {
+    /// Name of the variant that everybody had before.
+    pub control: String,
+    /// Name of the variant that is to reach everybody.
+    pub candidate: String,
+    /// Weights rise; the last is 100 %.
+    pub stages: Vec<PlanStage>,
+    /// How it is judged.
+    pub policy: Policy,
+}
+
+/// One stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlanStage {
+    /// The candidate's weight, parts per million.
+    pub weight_ppm: u32,
+    /// Observed time that it lasts at least, milliseconds.
+    pub lasts_ms: u64,
+}
+
+impl Plan {
+    /// The stored form of a document's rollout.
+    #[must_use]
+    pub fn of(rollout: &Rollout) -> Self {
+        let stages = rollout.stages.iter();
+        Self {
+            control: rollout.control.clone(),
+            candidate: rollout.candidate.clone(),
+            stages: stages.map(|s| PlanStage { weight_ppm: s.weight.ppm(), lasts_ms: s.lasts.ms() }).collect(),
+            policy: Policy::of(rollout),
+        }
+    }
+}
