@@ -5,3 +5,5 @@ pub mod observation;
 pub mod observe;
 pub mod publish;
 pub mod rollout;
+pub mod settings;
+pub mod store;

@@ -1,0 +1,329 @@
+//! `weir.toml`: what the controller is started with. Read in two stages: [`raw`] takes the file as it was typed, this module checks it
+//! and fills in the defaults; past [`Settings`] nobody meets a raw value. Every fault of a file is reported at once. Owns no behaviour.
+
+mod raw;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use raw::Table;
+pub use raw::{Fault, Faults};
+use weir_core::span::Span;
+
+/// What `weir serve` runs with, without a fault.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// `database`: the SQLite file. A relative path counts from the directory of `weir.toml`. Default `weir.db`.
+    pub database: PathBuf,
+    /// `tick`: how often proxies are observed and rollouts judged, `100ms` to `1m`. Default `1s`.
+    pub tick: Duration,
+    /// `api.listen`: address of the HTTP API, on loopback; port 0 lets the kernel choose. Default `127.0.0.1:8470`.
+    pub api: SocketAddr,
+    /// `[xds]`.
+    pub xds: Xds,
+    /// `[filter]`.
+    pub filter: Filter,
+    /// `[[proxies]]`: all that are expected to report.
+    pub proxies: Vec<Proxy>,
+}
+
+/// `[xds]`: where proxies fetch their snapshot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Xds {
+    /// `xds.listen`: address of the gRPC server, on loopback; port 0 lets the kernel choose. Default `127.0.0.1:18470`.
+    pub listen: SocketAddr,
+    /// `xds.resource`: name of the filter in the HTTP connection manager, which is the name of the ECDS resource. Default `weir`.
+    pub resource: String,
+}
+
+/// `[filter]`: what stays the same in every push, so that Envoy keeps the VM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Filter {
+    /// `filter.wasm`: absolute path of the module as the proxies see it. Required.
+    pub wasm: String,
+    /// `filter.failure_policy`: what Envoy does after a trap. Default `fail_reload`.
+    pub failure_policy: FailurePolicy,
+    /// `filter.vm_id`: the same as in the proxies' `default_config`. Default `weir`.
+    pub vm_id: String,
+}
+
+/// What Envoy does with requests after the filter's VM has trapped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FailurePolicy {
+    /// `fail_reload`: a fresh VM is started; until then requests fail. A kill holds.
+    #[default]
+    FailReload,
+    /// `fail_open`: requests pass without the filter, that is on control. Availability first.
+    FailOpen,
+    /// `fail_closed`: requests fail.
+    FailClosed,
+}
+
+/// `[[proxies]]`: one expected proxy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proxy {
+    /// `admin`: base URL of its admin interface or read-only stats listener, `http://host:port`.
+    pub admin: String,
+}
+
+/// Why `weir.toml` can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file can't be read.
+    #[error("{path}: {source}")]
+    Read {
+        /// The file.
+        path: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file is not TOML.
+    #[error("{path}: not TOML: {message}")]
+    Syntax {
+        /// The file.
+        path: String,
+        /// Where and what.
+        message: String,
+    },
+    /// It has faults.
+    #[error("{}", lines(path, faults))]
+    Faults {
+        /// The file.
+        path: String,
+        /// All of them.
+        faults: Vec<Fault>,
+    },
+}
+
+fn lines(path: &str, faults: &[Fault]) -> String {
+    faults.iter().map(|fault| format!("{path}: {fault}")).collect::<Vec<_>>().join("\n")
+}
+
+impl Settings {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    /// [`Error`], with every fault of the file at once.
+    pub fn load(path: &Path) -> Result<Self, Error> {
+        let shown = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|source| Error::Read { path: shown.clone(), source })?;
+        let table: toml::Table =
+            text.parse().map_err(|e: toml::de::Error| Error::Syntax { path: shown.clone(), message: e.to_string() })?;
+        let beside = path.parent().unwrap_or_else(|| Path::new(""));
+        Self::check(&table, beside).map_err(|faults| Error::Faults { path: shown, faults })
+    }
+
+    /// Checks a parsed file; `beside` is the directory that relative paths count from.
+    ///
+    /// # Errors
+    /// Every fault.
+    pub fn check(table: &toml::Table, beside: &Path) -> Result<Self, Vec<Fault>> {
+        let mut faults = Faults::default();
+        let top = Table::root(table, &["database", "tick", "api", "xds", "filter", "proxies"], &mut faults);
+        let database = top.text("database", &mut faults).unwrap_or_else(|| "weir.db".to_owned());
+        let tick = tick(&top, &mut faults);
+        let api = top.table("api", &["listen"], &mut faults);
+        let api = listen(&api, "127.0.0.1:8470", &mut faults);
+        let xds = xds(&top, &mut faults);
+        let filter = filter(&top, &mut faults);
+        let proxies = proxies(&top, &mut faults);
+        if api == xds.listen && api.port() != 0 {
+            faults.add("xds.listen", api, "another address than api.listen");
+        }
+        faults.into_result(Self { database: beside.join(database), tick, api, xds, filter, proxies })
+    }
+
+    /// How long a proxy may take to answer: four fifths of a tick, so that one that hangs delays no tick.
+    #[must_use]
+    pub fn observe_timeout(&self) -> Duration {
+        self.tick * 4 / 5
+    }
+}
+
+fn tick(top: &Table<'_>, faults: &mut Faults) -> Duration {
+    const ALLOWED: &str = "a duration from 100ms to 1m, such as \"1s\"";
+    let Some(text) = top.text("tick", faults) else { return Duration::from_secs(1) };
+    match Span::parse(&text).map(Span::ms) {
+        Some(ms @ 100..=60_000) => Duration::from_millis(ms),
+        Some(_) | None => {
+            faults.add("tick", format!("{text:?}"), ALLOWED);
+            Duration::from_secs(1)
+        }
+    }
+}
+
+/// Off loopback a listener would need a token and TLS, for snapshots name users; this version has neither, so it refuses.
+fn listen(table: &Table<'_>, default: &str, faults: &mut Faults) -> SocketAddr {
+    let text = table.text("listen", faults);
+    let unset = SocketAddr::from(([127, 0, 0, 1], 0));
+    let address: SocketAddr = match text.as_deref().unwrap_or(default).parse() {
+        Ok(address) => address,
+        Err(_) => {
+            faults.add(
+                table.at("listen"),
+                format!("{:?}", text.unwrap_or_default()),
+                "a loopback IP address and port, such as \"127.0.0.1:8470\"",
+            );
+            return unset;
+        }
+    };
+    if !address.ip().is_loopback() {
+        faults.add(
+            table.at("listen"),
+            address,
+            "a loopback address: this version has neither token nor TLS, and off loopback anybody could read the users named in \
+             snapshots and move rollouts",
+        );
+    }
+    address
+}
+
+fn xds(top: &Table<'_>, faults: &mut Faults) -> Xds {
+    let table = top.table("xds", &["listen", "resource"], faults);
+    Xds { listen: listen(&table, "127.0.0.1:18470", faults), resource: name(&table, "resource", faults) }
+}
+
+fn filter(top: &Table<'_>, faults: &mut Faults) -> Filter {
+    let table = top.table("filter", &["wasm", "failure_policy", "vm_id"], faults);
+    const WASM: &str = "the absolute path of weir_filter.wasm as the proxies see it";
+    let wasm = match table.text("wasm", faults) {
+        Some(path) if path.starts_with('/') => path,
+        Some(path) => {
+            faults.add(table.at("wasm"), format!("{path:?}"), WASM);
+            path
+        }
+        None => {
+            if !table.has("wasm") {
+                faults.add(table.at("wasm"), "nothing", WASM);
+            }
+            String::new()
+        }
+    };
+    let failure_policy = match table.text("failure_policy", faults).as_deref() {
+        None | Some("fail_reload") => FailurePolicy::FailReload,
+        Some("fail_open") => FailurePolicy::FailOpen,
+        Some("fail_closed") => FailurePolicy::FailClosed,
+        Some(other) => {
+            faults.add(table.at("failure_policy"), format!("{other:?}"), "fail_reload, fail_open or fail_closed");
+            FailurePolicy::default()
+        }
+    };
+    Filter { wasm, failure_policy, vm_id: name(&table, "vm_id", faults) }
+}
+
+/// Any name that is not empty, without white space or control characters; default `weir`.
+fn name(table: &Table<'_>, key: &str, faults: &mut Faults) -> String {
+    let name = table.text(key, faults).unwrap_or_else(|| "weir".to_owned());
+    if name.is_empty() || name.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        faults.add(table.at(key), format!("{name:?}"), "a name without white space");
+    }
+    name
+}
+
+fn proxies(top: &Table<'_>, faults: &mut Faults) -> Vec<Proxy> {
+    let mut proxies: Vec<Proxy> = Vec::new();
+    for table in top.tables("proxies", &["admin"], faults) {
+        let Some(text) = table.text("admin", faults) else {
+            if !table.has("admin") {
+                faults.add(table.at("admin"), "nothing", ADMIN);
+            }
+            continue;
+        };
+        let admin = text.trim_end_matches('/').to_owned();
+        if !is_base_url(&admin) {
+            faults.add(table.at("admin"), format!("{text:?}"), ADMIN);
+        } else if proxies.iter().any(|proxy| proxy.admin == admin) {
+            faults.add(table.at("admin"), format!("{text:?}"), "an address that no other proxy has");
+        }
+        proxies.push(Proxy { admin });
+    }
+    proxies
+}
+
+const ADMIN: &str = "the base URL of a proxy's admin interface, such as \"http://127.0.0.1:9901\"";
+
+fn is_base_url(text: &str) -> bool {
+    let Ok(uri) = text.parse::<hyper::Uri>() else { return false };
+    uri.scheme_str() == Some("http")
+        && uri.host().is_some_and(|h| !h.is_empty())
+        && uri.path() == "/"
+        && uri.query().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str) -> Result<Settings, Vec<String>> {
+        let table = text.parse().expect("TOML");
+        Settings::check(&table, Path::new("/etc/weir"))
+            .map_err(|faults| faults.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn the_least_file_names_the_module_and_gets_the_defaults() {
+        let settings = check("[filter]\nwasm = '/w.wasm'").expect("good");
+        assert_eq!(settings.database, Path::new("/etc/weir/weir.db"));
+        assert_eq!(settings.tick, Duration::from_secs(1));
+        assert_eq!(settings.api.to_string(), "127.0.0.1:8470");
+        assert_eq!(settings.xds.listen.to_string(), "127.0.0.1:18470");
+        assert_eq!(settings.xds.resource, "weir");
+        assert_eq!(settings.filter.failure_policy, FailurePolicy::FailReload);
+        assert!(settings.proxies.is_empty());
+        assert_eq!(settings.observe_timeout(), Duration::from_millis(800));
+    }
+
+    #[test]
+    fn every_key_is_taken() {
+        let settings = check(
+            "database = '/var/lib/weir.db'\ntick = '250ms'\n[api]\nlisten = '[::1]:0'\n[xds]\nlisten = '127.0.0.1:0'\nresource = 'f'\n\
+             [filter]\nwasm = '/w.wasm'\nfailure_policy = 'fail_open'\nvm_id = 'v'\n\
+             [[proxies]]\nadmin = 'http://127.0.0.1:9901/'\n[[proxies]]\nadmin = 'http://envoy:9901'",
+        )
+        .expect("good");
+        assert_eq!(settings.database, Path::new("/var/lib/weir.db"));
+        assert_eq!(settings.tick, Duration::from_millis(250));
+        assert_eq!(settings.api.to_string(), "[::1]:0");
+        assert_eq!(settings.filter.failure_policy, FailurePolicy::FailOpen);
+        let admins: Vec<_> = settings.proxies.iter().map(|p| p.admin.as_str()).collect();
+        assert_eq!(admins, ["http://127.0.0.1:9901", "http://envoy:9901"]);
+    }
+
+    #[test]
+    fn every_fault_is_named_at_once_with_the_nearest_known_key() {
+        let faults = check(
+            "databse = 'x'\ntick = '5ms'\n[api]\nlisten = '0.0.0.0:8470'\n[xds]\nlisten = 'here'\nresource = 7\n\
+             [filter]\nfailure_policy = 'fail_fast'\n[[proxies]]\nadmin = 'envoy:9901'\n[[proxies]]\n[[proxies]]\nport = 1",
+        )
+        .expect_err("faults");
+        let starts = [
+            "databse: found an unknown key, allowed database",
+            "tick: found \"5ms\", allowed a duration",
+            "api.listen: found 0.0.0.0:8470, allowed a loopback address: this version has neither token nor TLS",
+            "xds.listen: found \"here\", allowed",
+            "xds.resource: found 7, allowed a string",
+            "filter.wasm: found nothing, allowed",
+            "filter.failure_policy: found \"fail_fast\", allowed fail_reload, fail_open or fail_closed",
+            "proxies[0].admin: found \"envoy:9901\", allowed",
+            "proxies[1].admin: found nothing",
+            "proxies[2].port: found an unknown key, allowed admin",
+            "proxies[2].admin: found nothing",
+        ];
+        for start in starts {
+            assert!(faults.iter().any(|fault| fault.starts_with(start)), "{start} not in {faults:#?}");
+        }
+        assert_eq!(faults.len(), starts.len(), "{faults:#?}");
+    }
+
+    #[test]
+    fn two_listeners_need_two_addresses_and_two_proxies_two_urls() {
+        let faults = check(
+            "[api]\nlisten = '127.0.0.1:1'\n[xds]\nlisten = '127.0.0.1:1'\n[filter]\nwasm = '/w'\n\
+             [[proxies]]\nadmin = 'http://a:1'\n[[proxies]]\nadmin = 'http://a:1/'",
+        )
+        .expect_err("faults");
+        assert_eq!(faults.len(), 2, "{faults:#?}");
+        assert!(check("filter = 3").expect_err("fault")[0].starts_with("filter: found 3, allowed a table"));
+    }
+}
