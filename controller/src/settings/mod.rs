@@ -7,9 +7,11 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use raw::Table;
-pub use raw::{Fault, Faults};
+use raw::{Faults, Table};
+pub use weir_core::check::Fault;
 use weir_core::span::Span;
+
+use crate::publish::{FailurePolicy, FilterSettings};
 
 /// What `weir serve` runs with, without a fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,44 +22,13 @@ pub struct Settings {
     pub tick: Duration,
     /// `api.listen`: address of the HTTP API, on loopback; port 0 lets the kernel choose. Default `127.0.0.1:8470`.
     pub api: SocketAddr,
-    /// `[xds]`.
-    pub xds: Xds,
-    /// `[filter]`.
-    pub filter: Filter,
+    /// `xds.listen`: address of the gRPC server, on loopback; port 0 lets the kernel choose. Default `127.0.0.1:18470`.
+    pub xds: SocketAddr,
+    /// `[filter]` and `xds.resource`: what stays the same in every push, so that Envoy keeps the VM. `filter.wasm`, an absolute path as
+    /// the proxies see it, is required; the others default to `fail_reload` and `weir`.
+    pub filter: FilterSettings,
     /// `[[proxies]]`: all that are expected to report.
     pub proxies: Vec<Proxy>,
-}
-
-/// `[xds]`: where proxies fetch their snapshot.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Xds {
-    /// `xds.listen`: address of the gRPC server, on loopback; port 0 lets the kernel choose. Default `127.0.0.1:18470`.
-    pub listen: SocketAddr,
-    /// `xds.resource`: name of the filter in the HTTP connection manager, which is the name of the ECDS resource. Default `weir`.
-    pub resource: String,
-}
-
-/// `[filter]`: what stays the same in every push, so that Envoy keeps the VM.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Filter {
-    /// `filter.wasm`: absolute path of the module as the proxies see it. Required.
-    pub wasm: String,
-    /// `filter.failure_policy`: what Envoy does after a trap. Default `fail_reload`.
-    pub failure_policy: FailurePolicy,
-    /// `filter.vm_id`: the same as in the proxies' `default_config`. Default `weir`.
-    pub vm_id: String,
-}
-
-/// What Envoy does with requests after the filter's VM has trapped.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum FailurePolicy {
-    /// `fail_reload`: a fresh VM is started; until then requests fail. A kill holds.
-    #[default]
-    FailReload,
-    /// `fail_open`: requests pass without the filter, that is on control. Availability first.
-    FailOpen,
-    /// `fail_closed`: requests fail.
-    FailClosed,
 }
 
 /// `[[proxies]]`: one expected proxy.
@@ -125,10 +96,11 @@ impl Settings {
         let tick = tick(&top, &mut faults);
         let api = top.table("api", &["listen"], &mut faults);
         let api = listen(&api, "127.0.0.1:8470", &mut faults);
-        let xds = xds(&top, &mut faults);
-        let filter = filter(&top, &mut faults);
+        let xds = top.table("xds", &["listen", "resource"], &mut faults);
+        let filter = filter(&top, name(&xds, "resource", &mut faults), &mut faults);
+        let xds = listen(&xds, "127.0.0.1:18470", &mut faults);
         let proxies = proxies(&top, &mut faults);
-        if api == xds.listen && api.port() != 0 {
+        if api == xds && api.port() != 0 {
             faults.add("xds.listen", api, "another address than api.listen");
         }
         faults.into_result(Self { database: beside.join(database), tick, api, xds, filter, proxies })
@@ -179,12 +151,7 @@ fn listen(table: &Table<'_>, default: &str, faults: &mut Faults) -> SocketAddr {
     address
 }
 
-fn xds(top: &Table<'_>, faults: &mut Faults) -> Xds {
-    let table = top.table("xds", &["listen", "resource"], faults);
-    Xds { listen: listen(&table, "127.0.0.1:18470", faults), resource: name(&table, "resource", faults) }
-}
-
-fn filter(top: &Table<'_>, faults: &mut Faults) -> Filter {
+fn filter(top: &Table<'_>, resource: String, faults: &mut Faults) -> FilterSettings {
     let table = top.table("filter", &["wasm", "failure_policy", "vm_id"], faults);
     const WASM: &str = "the absolute path of weir_filter.wasm as the proxies see it";
     let wasm = match table.text("wasm", faults) {
@@ -209,7 +176,7 @@ fn filter(top: &Table<'_>, faults: &mut Faults) -> Filter {
             FailurePolicy::default()
         }
     };
-    Filter { wasm, failure_policy, vm_id: name(&table, "vm_id", faults) }
+    FilterSettings { resource, wasm, failure_policy, vm_id: name(&table, "vm_id", faults) }
 }
 
 /// Any name that is not empty, without white space or control characters; default `weir`.
@@ -267,8 +234,8 @@ mod tests {
         assert_eq!(settings.database, Path::new("/etc/weir/weir.db"));
         assert_eq!(settings.tick, Duration::from_secs(1));
         assert_eq!(settings.api.to_string(), "127.0.0.1:8470");
-        assert_eq!(settings.xds.listen.to_string(), "127.0.0.1:18470");
-        assert_eq!(settings.xds.resource, "weir");
+        assert_eq!(settings.xds.to_string(), "127.0.0.1:18470");
+        assert_eq!(settings.filter.resource, "weir");
         assert_eq!(settings.filter.failure_policy, FailurePolicy::FailReload);
         assert!(settings.proxies.is_empty());
         assert_eq!(settings.observe_timeout(), Duration::from_millis(800));

@@ -1,32 +1,15 @@
-//! The file as it was typed: tables whose keys are known, values whose type is right, and everything else as a [`Fault`]. Knows no
-//! key of `weir.toml` by name.
+//! The file as it was typed: tables whose keys are known, values whose type is right, and everything else as a [`Fault`], whose
+//! path is a chain of keys such as `proxies[1].admin`. Knows no key of `weir.toml` by name.
 
-use std::fmt;
-
-/// One fault of a settings file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// Key path, such as `xds.listen` or `proxies[1].admin`.
-    pub path: String,
-    /// What stands there.
-    pub found: String,
-    /// What may stand there.
-    pub allowed: String,
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: found {}, allowed {}", self.path, self.found, self.allowed)
-    }
-}
+use weir_core::check::Fault;
 
 /// The faults of a file so far.
 #[derive(Debug, Default)]
-pub struct Faults(Vec<Fault>);
+pub(super) struct Faults(Vec<Fault>);
 
 impl Faults {
     /// Adds one.
-    pub fn add(&mut self, path: impl ToString, found: impl ToString, allowed: impl ToString) {
+    pub(super) fn add(&mut self, path: impl ToString, found: impl ToString, allowed: impl ToString) {
         self.0.push(Fault { path: path.to_string(), found: found.to_string(), allowed: allowed.to_string() });
     }
 
