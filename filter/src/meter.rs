@@ -1,0 +1,130 @@
+//! [`Meters`]: the metrics of a snapshot, defined when it is configured and used by number afterwards. Owns what is counted for a decision
+//! and for an ending; knows neither how a decision is made nor when.
+
+use weir_core::cell::{CELLS, Cell};
+use weir_core::decide::{Chosen, Decision};
+use weir_core::name::Metric;
+use weir_core::outcome::{OUTCOMES, Outcome};
+use weir_core::plan::{Plan, PlannedFlag};
+use weir_core::reason::{Reason, UNASSIGNED};
+
+use crate::host::{Host, MetricId};
+use crate::vm::Vm;
+
+/// A metric that the host would not define is not counted; the request goes its way.
+type Id = Option<MetricId>;
+
+/// The metrics of one compiled document.
+#[derive(Debug, Default)]
+pub struct Meters {
+    /// By the plan's flags; `None` where there is no rollout.
+    flags: Vec<Option<FlagMeters>>,
+}
+
+#[derive(Debug)]
+struct FlagMeters {
+    control: VariantMeters,
+    candidate: VariantMeters,
+    unassigned: [Id; UNASSIGNED.len()],
+}
+
+#[derive(Debug)]
+struct VariantMeters {
+    started: Id,
+    results: [Id; OUTCOMES.len()],
+    duration: Id,
+    cell_requests: [Id; CELLS as usize],
+    cell_errors: [Id; CELLS as usize],
+}
+
+/// A request that the split assigned and that is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Underway {
+    flag: usize,
+    candidate: bool,
+    cell: Cell,
+}
+
+impl Meters {
+    /// Defines the metrics of a plan.
+    pub fn define(plan: &Plan, vm: &mut Vm, host: &impl Host) -> Self {
+        Self { flags: plan.flags.iter().map(|flag| FlagMeters::define(flag, vm, host)).collect() }
+    }
+
+    /// Counts a decision; what comes back is counted again when the request ends.
+    pub fn begin(&self, decision: &Decision, host: &impl Host) -> Option<Underway> {
+        let meters = self.flags.get(decision.flag)?.as_ref()?;
+        let (Reason::Split, Some(cell)) = (decision.reason, decision.cell) else {
+            count(meters.unassigned_by(decision.reason), host);
+            return None;
+        };
+        let underway = Underway { flag: decision.flag, candidate: decision.variant == Some(Chosen::Candidate), cell };
+        count(meters.variant(underway).started, host);
+        Some(underway)
+    }
+
+    /// Counts how a request ended. One that the client cancelled is nobody's: it has a result, but no duration and no cell.
+    pub fn end(&self, underway: Underway, outcome: Outcome, micros: Option<u64>, host: &impl Host) {
+        let Some(Some(meters)) = self.flags.get(underway.flag) else { return };
+        let variant = meters.variant(underway);
+        count(variant.results.get(outcome.index()).copied().flatten(), host);
+        if outcome == Outcome::Cancelled {
+            return;
+        }
+        let cell = usize::from(underway.cell.index());
+        count(variant.cell_requests.get(cell).copied().flatten(), host);
+        if outcome.is_error() {
+            count(variant.cell_errors.get(cell).copied().flatten(), host);
+        }
+        if let (Some(id), Some(micros)) = (variant.duration, micros) {
+            host.record(id, micros);
+        }
+    }
+}
+
+fn count(id: Id, host: &impl Host) {
+    if let Some(id) = id {
+        host.increment(id);
+    }
+}
+
+impl FlagMeters {
+    fn define(flag: &PlannedFlag, vm: &mut Vm, host: &impl Host) -> Option<Self> {
+        let rollout = flag.rollout.as_ref()?;
+        let key = flag.key.as_str();
+        Some(Self {
+            control: VariantMeters::define(key, &rollout.control, vm, host),
+            candidate: VariantMeters::define(key, &rollout.candidate, vm, host),
+            unassigned: UNASSIGNED.map(|reason| vm.metric(&Metric::Unassigned { flag: key, reason }, host)),
+        })
+    }
+
+    fn variant(&self, underway: Underway) -> &VariantMeters {
+        if underway.candidate { &self.candidate } else { &self.control }
+    }
+
+    fn unassigned_by(&self, reason: Reason) -> Id {
+        let index = UNASSIGNED.iter().position(|other| *other == reason)?;
+        self.unassigned.get(index).copied().flatten()
+    }
+}
+
+impl VariantMeters {
+    fn define(flag: &str, variant: &str, vm: &mut Vm, host: &impl Host) -> Self {
+        Self {
+            started: vm.metric(&Metric::Started { flag, variant }, host),
+            results: OUTCOMES.map(|result| vm.metric(&Metric::Requests { flag, variant, result }, host)),
+            duration: vm.metric(&Metric::Duration { flag, variant }, host),
+            cell_requests: by_cell(|cell| vm.metric(&Metric::CellRequests { flag, variant, cell }, host)),
+            cell_errors: by_cell(|cell| vm.metric(&Metric::CellErrors { flag, variant, cell }, host)),
+        }
+    }
+}
+
+fn by_cell(mut define: impl FnMut(Cell) -> Id) -> [Id; CELLS as usize] {
+    let mut ids = [None; CELLS as usize];
+    for (id, cell) in ids.iter_mut().zip(Cell::all()) {
+        *id = define(cell);
+    }
+    ids
+}

@@ -1,0 +1,195 @@
+//! [`Stream`]: one request's life. At its start every flag is decided, the routing headers are written and starts are counted; at its end, when Envoy
+//! knows everything, outcomes are. Between the two it holds nothing but what the end needs.
+
+use std::borrow::Cow;
+use std::rc::Rc;
+
+use weir_core::decide::{Request, decide};
+use weir_core::outcome::Ending;
+
+use crate::host::{Host, number};
+use crate::meter::Underway;
+use crate::root::Serving;
+
+/// One request.
+#[derive(Debug)]
+pub struct Stream {
+    serving: Rc<Serving>,
+    underway: Vec<Underway>,
+    grpc: bool,
+}
+
+/// The host's request headers as core asks for them.
+struct Headers<'h, H>(&'h H);
+
+impl<H: Host> Request for Headers<'_, H> {
+    fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        self.0.request_header(name).map(Cow::Owned)
+    }
+}
+
+impl Stream {
+    /// A request under the configuration that is current now; it keeps it for life.
+    #[must_use]
+    pub const fn new(serving: Rc<Serving>) -> Self {
+        Self { serving, underway: Vec::new(), grpc: false }
+    }
+
+    /// The request's headers are there: decides, marks, counts.
+    pub fn on_request(&mut self, host: &impl Host) {
+        let serving = Rc::clone(&self.serving);
+        let Some(snapshot) = &serving.snapshot else {
+            if let Some(id) = serving.no_snapshot {
+                host.increment(id);
+            }
+            return;
+        };
+        let mut undecided = 0_usize;
+        decide(snapshot, &Headers(host), |decision| {
+            let Some(flag) = snapshot.plan.flags.get(decision.flag) else { return };
+            // Flags before this one took no decision: whatever came in under their name goes.
+            strip(snapshot.plan.flags.get(undecided..decision.flag), host);
+            undecided = decision.flag.saturating_add(1);
+            match decision.variant.and_then(|chosen| chosen.name(flag)) {
+                Some(name) => host.set_request_header(&flag.header, name),
+                None => strip(Some(std::slice::from_ref(flag)), host),
+            }
+            self.underway.extend(serving.meters.begin(&decision, host));
+        });
+        strip(snapshot.plan.flags.get(undecided..), host);
+        self.grpc = !self.underway.is_empty()
+            && host.request_header("content-type").is_some_and(|value| value.starts_with(b"application/grpc"));
+    }
+
+    /// The stream is over: counts how each assigned request ended.
+    pub fn on_end(&mut self, host: &impl Host) {
+        if self.underway.is_empty() {
+            return;
+        }
+        let ending = Ending {
+            code: number(host, "response\0code"),
+            flags: number(host, "response\0flags").unwrap_or(0),
+            grpc_status: if self.grpc { number(host, "response\0grpc_status") } else { None },
+        };
+        let outcome = ending.outcome();
+        let micros = number(host, "request\0duration").map(|nanos| nanos / 1_000);
+        for underway in self.underway.drain(..) {
+            self.serving.meters.end(underway, outcome, micros, host);
+        }
+    }
+}
+
+/// Removes incoming copies of headers that are ours. Asks first: a removal makes Envoy choose the route again, even of what was not there.
+fn strip(flags: Option<&[weir_core::plan::PlannedFlag]>, host: &impl Host) {
+    for flag in flags.unwrap_or_default() {
+        if host.request_header(&flag.header).is_some() {
+            host.remove_request_header(&flag.header);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use weir_core::share::Share;
+    use weir_core::snapshot::{FlagState, State, write};
+
+    use super::*;
+    use crate::host::fake::Fake;
+    use crate::vm::Vm;
+
+    const DOCUMENT: &str = r#"{"flags": {
+        "checkout": {"state": "ENABLED", "variants": {"stable": 1, "next": 2}, "defaultVariant": "stable"},
+        "dark": {"state": "DISABLED", "variants": {"on": true}, "defaultVariant": "on"}},
+      "weir": {"version": 1, "identity": [{"header": "x-user-id"}],
+        "outputs": {"checkout": {"match": {"pathPrefix": "/checkout"}, "requestHeader": "x-weir-checkout"}, "dark": {"requestHeader": "x-weir-dark"}},
+        "rollouts": {"checkout": {"control": "stable", "candidate": "next", "stages": [{"weight": "100%"}]}}}}"#;
+
+    fn run(weight: Share, kill: bool, headers: &[(&str, &str)], properties: &[(&'static str, u64)]) -> Fake {
+        let flag = FlagState { weight, mask: false, kill };
+        let envelope = write(1, &State { kill: false, flags: BTreeMap::from([("checkout".into(), flag)]) }, DOCUMENT);
+        let mut host = Fake::with_headers(&envelope, headers);
+        host.properties = properties.iter().copied().collect();
+        let serving = Serving::configure(&mut Vm::default(), &host).unwrap();
+        let mut stream = Stream::new(Rc::new(serving));
+        *host.calls.borrow_mut() = 0;
+        stream.on_request(&host);
+        stream.on_end(&host);
+        host
+    }
+
+    const USER: (&str, &str) = ("x-user-id", "u1");
+    const PATH: (&str, &str) = (":path", "/checkout?x=1");
+
+    #[test]
+    fn a_split_request_is_marked_and_counted_at_both_ends() {
+        let host = run(Share::ALL, false, &[USER, PATH], &[("response\0code", 503), ("request\0duration", 2_500_000)]);
+        assert_eq!(host.header("x-weir-checkout"), ["next"]);
+        let cell = weir_core::cell::Cell::of("checkout", "u1").index();
+        for (name, value) in [
+            ("flag=.=checkout;.;variant=.=next;.;weir_started".to_owned(), 1),
+            ("flag=.=checkout;.;variant=.=next;.;result=.=server_error;.;weir_requests".to_owned(), 1),
+            ("flag=.=checkout;.;variant=.=next;.;weir_duration_us".to_owned(), 2_500),
+            (format!("flag=.=checkout;.;variant=.=next;.;cell=.={cell};.;weir_cell_requests"), 1),
+            (format!("flag=.=checkout;.;variant=.=next;.;cell=.={cell};.;weir_cell_errors"), 1),
+            ("flag=.=checkout;.;variant=.=stable;.;weir_started".to_owned(), 0),
+        ] {
+            assert_eq!(host.value(&name), value, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_client_that_leaves_has_a_result_but_no_duration_and_no_cell() {
+        let host = run(Share::NONE, false, &[USER, PATH], &[("response\0flags", 0x4000), ("request\0duration", 1)]);
+        assert_eq!(host.value("flag=.=checkout;.;variant=.=stable;.;result=.=cancelled;.;weir_requests"), 1);
+        assert_eq!(host.values.borrow().len(), 2, "started and the result: {:?}", host.values);
+    }
+
+    #[test]
+    fn what_the_split_did_not_assign_is_counted_by_reason_only() {
+        let host = run(Share::ALL, true, &[USER, PATH], &[("response\0code", 200)]);
+        assert_eq!(host.header("x-weir-checkout"), ["stable"]);
+        assert_eq!(
+            *host.values.borrow(),
+            BTreeMap::from([("flag=.=checkout;.;reason=.=kill;.;weir_unassigned".to_owned(), 1)])
+        );
+        let host = run(Share::ALL, false, &[PATH], &[]);
+        assert_eq!(host.value("flag=.=checkout;.;reason=.=no_identity;.;weir_unassigned"), 1);
+    }
+
+    #[test]
+    fn incoming_copies_of_owned_headers_never_pass() {
+        let forged = [("x-weir-checkout", "next"), ("x-weir-checkout", "next"), ("x-weir-dark", "on")];
+        for (headers, expected) in [
+            (vec![USER, PATH], vec!["stable"]),
+            (vec![PATH], vec!["stable"]),
+            (vec![USER, (":path", "/other")], vec![]),
+            (vec![], vec![]),
+        ] {
+            let all: Vec<_> = headers.iter().chain(&forged).copied().collect();
+            let host = run(Share::NONE, false, &all, &[]);
+            assert_eq!(host.header("x-weir-checkout"), expected, "{headers:?}");
+            assert!(host.header("x-weir-dark").is_empty());
+        }
+    }
+
+    #[test]
+    fn without_a_snapshot_nothing_is_touched_but_counted() {
+        let host = Fake::with_headers("", &[USER, PATH]);
+        let serving = Serving::configure(&mut Vm::default(), &host).unwrap();
+        let mut stream = Stream::new(Rc::new(serving));
+        stream.on_request(&host);
+        stream.on_end(&host);
+        assert_eq!(*host.values.borrow(), BTreeMap::from([("weir_no_snapshot".to_owned(), 1)]));
+    }
+
+    #[test]
+    fn a_request_costs_few_host_calls() {
+        let host = run(Share::ALL, false, &[USER, PATH], &[("response\0code", 200), ("request\0duration", 1)]);
+        // path, identity, routing header, started, copy of the disabled flag's header, content type; then code, flags, duration, and three counts.
+        assert_eq!(*host.calls.borrow(), 6 + 3 + 3);
+        let host = run(Share::ALL, false, &[USER, (":path", "/other")], &[]);
+        assert_eq!(*host.calls.borrow(), 3, "the path, and a look for a copy of each owned header");
+    }
+}
