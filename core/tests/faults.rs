@@ -1,0 +1,344 @@
+//! Each fault that a document can have, with the path, the finding and the remedy that a person gets to read.
+#![cfg(not(target_arch = "wasm32"))]
+
+use weir_core::check::{Fault, MAX_DOCUMENT_BYTES, check};
+
+const GOOD: &str = r#"{
+  "$schema": "https://flagd.dev/schema/v0/flags.json",
+  "metadata": { "team": "shop" },
+  "flags": {
+    "checkout": { "state": "ENABLED", "variants": { "stable": "v1", "next": "v2" }, "defaultVariant": "stable", "targeting": {}, "metadata": {} },
+    "banner": { "state": "DISABLED", "variants": { "on": true, "off": false }, "defaultVariant": null, "targeting": null }
+  },
+  "weir": {
+    "version": 1,
+    "hashing": "flagd-v3",
+    "identity": [ { "header": "X-User-Id" }, { "cookie": "session" } ],
+    "outputs": { "checkout": { "match": { "pathPrefix": "/checkout" }, "requestHeader": "x-weir-checkout" }, "banner": { "requestHeader": "x-weir-banner" } },
+    "rollouts": { "checkout": { "control": "stable", "candidate": "next", "salt": "weir/checkout",
+      "stages": [ { "weight": "5%", "for": "10m" }, { "weight": 250000, "for": "1h" }, { "weight": "100%" } ],
+      "alpha": 0.01, "baseline": { "requests": 300 }, "settle": "30s",
+      "advance": { "requests": 300, "power": 0.8, "errorFloor": "1%", "proxies": "90%" },
+      "guardrails": [ { "metric": "errors", "ratio": 2.0, "max": "1%" }, { "metric": "latency", "quantile": 0.95, "max": "200ms" } ] } }
+  }
+}"#;
+
+fn faults(text: &str) -> Vec<Fault> {
+    check(text).err().unwrap_or_default()
+}
+
+#[test]
+fn the_good_document_is_good_and_means_what_it_says() {
+    let document = check(GOOD).unwrap();
+    let checkout = &document.flags[0];
+    assert_eq!((checkout.key.as_str(), checkout.enabled, checkout.default_name()), ("checkout", true, Some("stable")));
+    let rollout = checkout.rollout.as_ref().unwrap();
+    assert_eq!(rollout.stages.iter().map(|stage| stage.weight.to_string()).collect::<Vec<_>>(), ["5%", "25%", "100%"]);
+    assert_eq!(rollout.stages.iter().map(|stage| stage.lasts.ms()).collect::<Vec<_>>(), [600_000, 3_600_000, 0]);
+    assert_eq!(document.flags[1].default_name(), None);
+}
+
+#[test]
+fn defaults_are_what_the_docs_say() {
+    let text = GOOD.replace(r#""alpha": 0.01, "baseline": { "requests": 300 }, "settle": "30s","#, "");
+    let text =
+        text.replace(r#""advance": { "requests": 300, "power": 0.8, "errorFloor": "1%", "proxies": "90%" },"#, "");
+    assert_eq!(check(&text), check(GOOD));
+    let text = GOOD.replace(r#""salt": "weir/checkout","#, "").replace(r#""hashing": "flagd-v3","#, "");
+    assert_eq!(check(&text), check(GOOD));
+}
+
+#[test]
+fn each_fault_has_its_path_its_finding_and_its_remedy() {
+    let rollout = "$.weir.rollouts.checkout";
+    let table: &[(&str, &str, &str, &str, &str)] = &[
+        // what is replaced, by what, path, found, a part of what is allowed
+        (r#""ENABLED""#, r#""enabled""#, "$.flags.checkout.state", r#""enabled""#, r#""ENABLED" or "DISABLED""#),
+        (r#""state": "ENABLED", "#, "", "$.flags.checkout.state", "nothing", r#""ENABLED" or "DISABLED""#),
+        (
+            r#""defaultVariant": "stable""#,
+            r#""defaultVariant": "old""#,
+            "$.flags.checkout.defaultVariant",
+            r#""old""#,
+            r#""stable", "next""#,
+        ),
+        (
+            r#""variants": { "on": true, "off": false }"#,
+            r#""variants": {}"#,
+            "$.flags.banner.variants",
+            "0 variants",
+            "1 to 256",
+        ),
+        (r#""on": true"#, r#""on": null"#, "$.flags.banner.variants.on", "null", "a boolean, string"),
+        (
+            r#""targeting": {}"#,
+            r#""targeting": {"if": [true, "next"]}"#,
+            "$.flags.checkout.targeting",
+            "an object of 1",
+            "not supported in this version",
+        ),
+        (
+            r#""defaultVariant": null"#,
+            r#""defaultVarient": null"#,
+            "$.flags.banner.defaultVarient",
+            "an unknown key",
+            r#""defaultVariant" (did you mean that?)"#,
+        ),
+        (
+            r#""metadata": { "team""#,
+            r#""$evaluators": {"a": {"==": [1, 1]}}, "metadata": { "team""#,
+            "$.$evaluators",
+            "an object of 1",
+            "not supported in this version",
+        ),
+        (r#""version": 1"#, r#""version": 2"#, "$.weir.version", "2", "1"),
+        (r#""flagd-v3""#, r#""flagd-v1""#, "$.weir.hashing", r#""flagd-v1""#, "move to v2 or v3"),
+        (r#""flagd-v3""#, "3", "$.weir.hashing", "3", r#""flagd-v3" (the default) or "flagd-v2""#),
+        (
+            r#""version": 1"#,
+            r#""version": 1, "segments": {}"#,
+            "$.weir.segments",
+            "an object of 0",
+            "not supported in this version",
+        ),
+        (
+            r#"{ "cookie": "session" }"#,
+            r#"{ "generate": {} }"#,
+            "$.weir.identity[1].generate",
+            "an object of 0",
+            "not supported in this version",
+        ),
+        (
+            r#"{ "cookie": "session" }"#,
+            r#"{ "cookie": "a b" }"#,
+            "$.weir.identity[1].cookie",
+            r#""a b""#,
+            "the name of a cookie",
+        ),
+        (
+            r#"{ "cookie": "session" }"#,
+            r#"{ "header": "x-user-id" }"#,
+            "$.weir.identity[1]",
+            "an object of 1",
+            "each source once",
+        ),
+        (
+            r#"[ { "header": "X-User-Id" }, { "cookie": "session" } ]"#,
+            "[]",
+            "$.weir.identity",
+            "0 sources",
+            "1 to 8 sources",
+        ),
+        (
+            r#""requestHeader": "x-weir-checkout""#,
+            r#""requestHeader": "Host""#,
+            "$.weir.outputs.checkout.requestHeader",
+            r#""Host""#,
+            "not one that frames the message",
+        ),
+        (
+            r#""x-weir-banner""#,
+            r#""X-Weir-Checkout""#,
+            "$.weir.outputs.banner.requestHeader",
+            r#""x-weir-checkout" again"#,
+            "a header for each flag",
+        ),
+        (
+            r#""x-weir-banner""#,
+            r#""x-user-id""#,
+            "$.weir.outputs",
+            r#"the identity header "x-user-id""#,
+            "another header",
+        ),
+        (
+            r#""pathPrefix": "/checkout""#,
+            r#""pathPrefix": "checkout?x""#,
+            "$.weir.outputs.checkout.match.pathPrefix",
+            r#""checkout?x""#,
+            "begins with",
+        ),
+        (
+            r#""pathPrefix": "/checkout""#,
+            r#""method": "GET""#,
+            "$.weir.outputs.checkout.match.method",
+            "an unknown key",
+            "pathPrefix, path",
+        ),
+        (
+            r#""banner": { "requestHeader""#,
+            r#""baner": { "requestHeader""#,
+            "$.weir.outputs.baner",
+            "a flag that is not in flags, or is faulty there",
+            r#""checkout", "banner""#,
+        ),
+        (
+            r#""control": "stable""#,
+            r#""control": "v1""#,
+            &format!("{rollout}.control"),
+            r#""v1""#,
+            r#""stable", "next""#,
+        ),
+        (
+            r#""candidate": "next""#,
+            r#""candidate": "stable""#,
+            &format!("{rollout}.candidate"),
+            r#""stable""#,
+            "another variant than control",
+        ),
+        (r#""salt": "weir/checkout""#, r#""salt": """#, &format!("{rollout}.salt"), r#""""#, "1 to 256 bytes"),
+        (
+            r#"[ { "weight": "5%", "for": "10m" }, { "weight": 250000, "for": "1h" }, { "weight": "100%" } ]"#,
+            r#""canary""#,
+            &format!("{rollout}.stages"),
+            r#""canary""#,
+            "presets are not supported in this version",
+        ),
+        (
+            r#""weight": "5%", "for": "10m""#,
+            r#""weight": "5%""#,
+            &format!("{rollout}.stages[0].for"),
+            "nothing",
+            "a duration",
+        ),
+        (
+            r#""weight": "5%""#,
+            r#""weight": "30%""#,
+            &format!("{rollout}.stages[1].weight"),
+            "25%",
+            "more than the stage before (30%)",
+        ),
+        (r#""weight": "5%""#, r#""weight": 0"#, &format!("{rollout}.stages[0].weight"), "0", "a share above 0"),
+        (
+            r#""weight": 250000"#,
+            r#""weight": 250000.5"#,
+            &format!("{rollout}.stages[1].weight"),
+            "250000.5",
+            "a share: ",
+        ),
+        (
+            r#"{ "weight": "100%" }"#,
+            r#"{ "weight": "99%" }"#,
+            &format!("{rollout}.stages[2].weight"),
+            "99%",
+            "100% in the last stage",
+        ),
+        (
+            r#""for": "10m""#,
+            r#""for": "10 minutes""#,
+            &format!("{rollout}.stages[0].for"),
+            r#""10 minutes""#,
+            "a duration such as",
+        ),
+        (r#""alpha": 0.01"#, r#""alpha": 0.5"#, &format!("{rollout}.alpha"), "0.5", "between 0.000001 and 0.2"),
+        (
+            r#""baseline": { "requests": 300 }"#,
+            r#""baseline": { "requests": -1 }"#,
+            &format!("{rollout}.baseline.requests"),
+            "-1",
+            "a whole number",
+        ),
+        (r#""power": 0.8"#, r#""power": 1"#, &format!("{rollout}.advance.power"), "1", "between 0 and 0.99"),
+        (r#""ratio": 2.0"#, r#""ratio": 1"#, &format!("{rollout}.guardrails[0].ratio"), "1", "between 1.05 and 100"),
+        (r#""max": "1%""#, r#""max": "60%""#, &format!("{rollout}.guardrails[0].max"), r#""60%""#, "at most 50%"),
+        (
+            r#""metric": "errors""#,
+            r#""metric": "error""#,
+            &format!("{rollout}.guardrails[0].metric"),
+            r#""error""#,
+            r#""errors" or "latency""#,
+        ),
+        (
+            r#""metric": "errors", "ratio": 2.0, "max": "1%""#,
+            r#""metric": "errors""#,
+            &format!("{rollout}.guardrails[0]"),
+            "neither ratio nor max",
+            "at least one of them",
+        ),
+        (
+            r#""quantile": 0.95"#,
+            r#""quantile": 95"#,
+            &format!("{rollout}.guardrails[1].quantile"),
+            "95",
+            "between 0.5 and 0.999",
+        ),
+        (
+            r#""max": "200ms""#,
+            r#""ratio": 1.5"#,
+            &format!("{rollout}.guardrails[1].max"),
+            "nothing",
+            "a duration above 0",
+        ),
+        (
+            r#""checkout": { "match""#,
+            r#""banner2": { "match""#,
+            rollout,
+            "a rollout without an output",
+            "$.weir.outputs.checkout",
+        ),
+        (
+            r#""alpha": 0.01"#,
+            r#""alpha": 0.01, "alpha": 0.02"#,
+            &format!("{rollout}.alpha"),
+            "the key twice",
+            "each key once",
+        ),
+    ];
+    for (from, to, path, found, allowed) in table {
+        assert!(GOOD.contains(from), "{from}");
+        let faults = faults(&GOOD.replacen(from, to, 1));
+        let hit = faults.iter().any(|f| f.path == *path && f.found == *found && f.allowed.contains(allowed));
+        assert!(hit, "{from} -> {to}: {faults:#?}");
+    }
+}
+
+#[test]
+fn ten_faults_are_all_named_at_once() {
+    let text = GOOD
+        .replace(r#""state": "ENABLED""#, r#""state": "ON""#)
+        .replace(r#""defaultVariant": null"#, r#""defaultVariant": "maybe""#)
+        .replace(r#""version": 1"#, r#""version": "1""#)
+        .replace(r#""hashing": "flagd-v3""#, r#""hashing": "md5""#)
+        .replace(r#"{ "cookie": "session" }"#, r#"{ "cookies": "session" }"#)
+        .replace(r#""x-weir-banner""#, r#""x weir banner""#)
+        .replace(r#""weight": "5%""#, r#""weight": "105%""#)
+        .replace(r#""settle": "30s""#, r#""settle": 30"#)
+        .replace(r#""power": 0.8"#, r#""power": "high""#)
+        .replace(r#""quantile": 0.95"#, r#""quantile": 0.2"#);
+    let paths: Vec<_> = faults(&text).into_iter().map(|fault| fault.path).collect();
+    for path in [
+        "$.flags.checkout.state",
+        "$.flags.banner.defaultVariant",
+        "$.weir.version",
+        "$.weir.hashing",
+        "$.weir.identity[1].cookies",
+        "$.weir.outputs.banner.requestHeader",
+        "$.weir.rollouts.checkout.stages[0].weight",
+        "$.weir.rollouts.checkout.settle",
+        "$.weir.rollouts.checkout.advance.power",
+        "$.weir.rollouts.checkout.guardrails[1].quantile",
+    ] {
+        assert!(paths.iter().any(|p| p == path), "{path} is not among {paths:#?}");
+    }
+}
+
+#[test]
+fn what_is_no_document_at_all_is_one_fault() {
+    for (text, path, found) in [
+        ("", "$", "EOF while parsing a value at line 1 column 0"),
+        ("{", "$", "EOF while parsing an object at line 1 column 1"),
+        ("[]", "$", "an array of 0"),
+        ("{}", "$.flags", "nothing"),
+        (r#"{"flags": []}"#, "$.flags", "an array of 0"),
+    ] {
+        let faults = faults(text);
+        assert_eq!(
+            (faults.len(), faults[0].path.as_str(), faults[0].found.as_str()),
+            (1, path, found),
+            "{text}: {faults:?}"
+        );
+    }
+    let long = format!("{{\"flags\": {{}}, \"metadata\": {{\"x\": \"{}\"}}}}", "x".repeat(MAX_DOCUMENT_BYTES));
+    assert_eq!(faults(&long).len(), 1);
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    assert!(faults(&deep)[0].found.contains("recursion limit"));
+}

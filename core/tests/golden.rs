@@ -1,0 +1,98 @@
+//! Golden vectors, natively and in wasm32: the same user has the same place, cell and variant on every target and in every version. A change of a
+//! row here moves users in production and is a breaking change.
+//!
+//! `vectors/split.json` was made by another implementation: Python's `mmh3` 5 over `cbor2` 5's canonical encoding (v3) or UTF-8 (v2).
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use weir_core::cell::Cell;
+use weir_core::decide::{Request, decide};
+use weir_core::document::Hashing;
+use weir_core::plan::Split;
+use weir_core::share::Share;
+use weir_core::snapshot::{FlagState, PlanCache, Snapshot, State, write};
+
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+fn rows() -> Vec<Value> {
+    serde_json::from_str(include_str!("vectors/split.json")).unwrap()
+}
+
+fn text<'a>(row: &'a Value, key: &str) -> &'a str {
+    row[key].as_str().unwrap()
+}
+
+#[test]
+fn hash_place_and_cell_of_every_vector() {
+    let rows = rows();
+    assert_eq!(rows.len(), 300);
+    for row in &rows {
+        let hashing = match text(row, "hashing") {
+            "flagd-v3" => Hashing::FlagdV3,
+            _ => Hashing::FlagdV2,
+        };
+        let split = Split::new(text(row, "salt"), hashing);
+        let key = text(row, "targetingKey");
+        assert_eq!(u64::from(split.hash(key)), row["hash"].as_u64().unwrap(), "{row}");
+        assert_eq!(u64::from(split.place(key)), row["place"].as_u64().unwrap(), "{row}");
+        assert_eq!(u64::from(Cell::of(text(row, "flag"), key).index()), row["cell"].as_u64().unwrap(), "{row}");
+    }
+}
+
+struct User<'a>(&'a str);
+
+impl Request for User<'_> {
+    fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        (name == "x-user-id").then_some(Cow::Borrowed(self.0.as_bytes()))
+    }
+}
+
+fn variant(snapshot: &Snapshot, user: &str) -> String {
+    let mut name = String::new();
+    decide(snapshot, &User(user), |decision| {
+        let flag = &snapshot.plan.flags[decision.flag];
+        decision.variant.unwrap().name(flag).unwrap().clone_into(&mut name);
+    });
+    name
+}
+
+#[test]
+fn the_whole_way_from_a_snapshot_to_a_variant_follows_the_vectors() {
+    for hashing in ["flagd-v3", "flagd-v2"] {
+        let document = format!(
+            r#"{{"flags": {{"checkout": {{"state": "ENABLED", "variants": {{"stable": 1, "next": 2}}, "defaultVariant": "stable"}}}},
+              "weir": {{"version": 1, "hashing": "{hashing}", "identity": [{{"header": "x-user-id"}}], "outputs": {{"checkout": {{"requestHeader": "x-weir-checkout"}}}},
+              "rollouts": {{"checkout": {{"control": "stable", "candidate": "next", "stages": [{{"weight": "100%"}}]}}}}}}}}"#
+        );
+        for weight in [0, 10_000, 250_000, 500_000, 999_999, 1_000_000] {
+            let flag = FlagState { weight: Share::from_ppm(weight).unwrap(), mask: false, kill: false };
+            let state = State { kill: false, flags: BTreeMap::from([("checkout".to_owned(), flag)]) };
+            let bytes = write(3, &state, &document);
+            let snapshot = Snapshot::read(bytes.as_bytes(), &mut PlanCache::default()).unwrap().unwrap();
+            for row in rows().iter().filter(|row| text(row, "hashing") == hashing && text(row, "flag") == "checkout") {
+                let key = text(row, "targetingKey");
+                let expected = if !key.is_empty() && row["place"].as_u64().unwrap() < u64::from(weight) {
+                    "next"
+                } else {
+                    "stable"
+                };
+                assert_eq!(variant(&snapshot, key), expected, "{row} at {weight}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_documents_hash_is_sha256_of_its_text() {
+    assert_eq!(
+        weir_core::snapshot::document_hash(""),
+        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    );
+    assert_eq!(
+        weir_core::snapshot::document_hash("abc"),
+        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    );
+}
