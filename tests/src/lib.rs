@@ -1,1 +1,28 @@
-//! t
+//! Weir on real parts: what the whole-system tests, the demo and the benches are made of. All of it runs on loopback, on ports that the
+//! kernel chooses, and is gone when its handle is dropped, on a panic too.
+//!
+//! | module | owns |
+//! |---|---|
+//! | `process` | a child process that does not outlive its handle, its log, and the signals that end a program |
+//! | `poll` | waiting for a condition until a deadline |
+//! | `parts` | where the built parts are: Envoy, filter, controller |
+//! | `http` | one request over a connection of its own |
+//! | `upstream` | a small server with fault knobs, in the place of control or candidate |
+//! | `load` | sticky users at a steady rate, and a record of every request |
+//! | `bootstrap` | the files of `envoy-config/`, with ports, paths and documents put in |
+//! | `envoy` | an Envoy: start, kill, start again on the same ports, its statistics |
+//! | `controller` | `weir serve`: start, kill, start again on the same database, its API, the `weir` verbs |
+//! | `document` | flag documents for tests |
+//!
+//! Errors are `anyhow`'s: whoever uses this reports them to a person and stops.
+
+pub mod bootstrap;
+pub mod controller;
+pub mod document;
+pub mod envoy;
+pub mod http;
+pub mod load;
+pub mod parts;
+pub mod poll;
+pub mod process;
+pub mod upstream;

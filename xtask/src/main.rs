@@ -1,1 +1,75 @@
-fn main() {}
+//! `cargo xtask demo|test|bench|check`: everything a person or CI runs, on a machine that has only rustup and Python 3 with pip.
+//!
+//! | module | owns |
+//! |---|---|
+//! | `tools` | what is not Rust and not ours: Envoy, Node, the wasm test runner; finds it, or installs it under `target/tools` |
+//! | `build` | what the demo, the benches and the tests run: filter, trapping filter, controller, and the programs of `tests/` |
+//! | `steps` | the steps of `test` and `check`, one after the other, timed |
+//! | `direction` | which of our crates may depend on which |
+//! | `paths` | paths that the documents name |
+//!
+//! It depends on none of our crates: it builds them, and then becomes the program it has built.
+
+mod build;
+mod direction;
+mod paths;
+mod steps;
+mod tools;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Demo, tests and benches of Weir; installs what it needs under target/tools")]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// The whole loop in a minute and a half: three Envoys, a rollout, a bad version taken back, the kill switch.
+    #[command(
+        after_help = "Examples:\n  cargo xtask demo\n  cargo xtask demo --report demo.json\n  cargo xtask demo --keep"
+    )]
+    Demo {
+        /// Passed on: `--report FILE` writes the summary as JSON, `--keep` leaves all running.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        rest: Vec<String>,
+    },
+    /// Everything that must hold: format, lints, unit and wasm tests, real Envoys, documentation, direction of dependencies.
+    #[command(
+        after_help = "Examples:\n  cargo xtask test\n  cargo xtask test --list\n  cargo xtask test --only unit\n  \
+                            cargo xtask test --only envoy -- sticky"
+    )]
+    Test(steps::Selection),
+    /// The part of `test` that needs no Envoy: what to run before a commit.
+    #[command(after_help = "Examples:\n  cargo xtask check\n  cargo xtask check --only clippy")]
+    Check(steps::Selection),
+    /// Measures, and writes what it measured.
+    #[command(
+        after_help = "Examples:\n  cargo xtask bench kill --report kill.json\n  cargo xtask bench rollback --report rollback.json"
+    )]
+    Bench {
+        /// Passed on: `kill` or `rollback`, `--report FILE`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+        rest: Vec<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().verb {
+        Verb::Demo { rest } => build::run("demo", &rest),
+        Verb::Bench { rest } => build::run("bench", &rest),
+        Verb::Test(selection) => steps::run(steps::Set::All, &selection),
+        Verb::Check(selection) => steps::run(steps::Set::WithoutEnvoy, &selection),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

