@@ -53,7 +53,7 @@ impl Envoy {
         command.arg("-c").arg(&file).arg("--admin-address-path").arg(&admin);
         // Hot restart is what would make several Envoys on one machine trip over each other.
         command.args(["--disable-hot-restart", "--concurrency", WORKERS, "--log-level", "warning"]);
-        let mut child = Child::start(&self.site.node, command, &self.directory.path().join("log"))?;
+        let mut child = Child::start(&self.site.node, command, &self.log())?;
         match self.settle(&mut child, &admin).await {
             Ok(ports) => self.ports = ports,
             Err(error) => bail!("{error:#}\n{}", child.last_words()),
@@ -95,6 +95,12 @@ impl Envoy {
     /// It is killed.
     pub fn process(&mut self) -> Result<&mut Child> {
         self.child.as_mut().context("this Envoy is killed")
+    }
+
+    /// The file that it logs to.
+    #[must_use]
+    pub fn log(&self) -> std::path::PathBuf {
+        self.directory.path().join("log")
     }
 
     /// Its node id.
