@@ -45,12 +45,14 @@ pub(crate) fn wasm_test_runner(workspace: &Workspace) -> Result<PathBuf> {
     let runner = root.join("bin").join("wasm-bindgen-test-runner");
     if !runs(&runner) {
         eprintln!("installing wasm-bindgen-cli {version} (a minute or two, once)");
-        succeed(
-            cargo(workspace)
-                .args(["install", "wasm-bindgen-cli", "--quiet", "--locked", "--version", &version, "--root"])
-                .arg(&root),
-        )
-        .context("the wasm test runner could not be installed")?;
+        let install = |more: &[&str]| {
+            let arguments = ["install", "wasm-bindgen-cli", "--quiet", "--version", &version, "--root"];
+            succeed(cargo(workspace).args(arguments).arg(&root).args(more))
+        };
+        // A registry mirror may lag behind the versions that the tool was locked with; any that fit will do then.
+        install(&["--locked"])
+            .or_else(|_| install(&[]))
+            .with_context(|| format!("the wasm test runner (wasm-bindgen-cli {version}) could not be installed"))?;
     }
     Ok(runner)
 }
