@@ -4,15 +4,20 @@
 //! - [`report`]: what a publisher is given and what it tells
 //! - [`version`]: generation and hash of a configuration, as Envoy shows them
 //! - [`resource`]: the configuration wrapped as Envoy's extension resource
+pub mod applied;
 pub mod report;
 pub mod resource;
 pub mod version;
+pub mod xds;
+
+use std::collections::BTreeMap;
 
 use tokio::sync::watch;
 
 pub use report::{Counters, Mark, ProxyReport, Publication, Refusal};
 pub use resource::{FailurePolicy, FilterSettings};
 pub use version::Version;
+pub use xds::XdsPublisher;
 
 /// A way down to the proxies.
 ///
@@ -24,6 +29,9 @@ pub trait Publisher: Send + Sync {
 
     /// Every proxy that is connected, and the last state of those that were; by node, then stream.
     fn reports(&self) -> Vec<ProxyReport>;
+
+    /// Everything refused that is still remembered, by node: to be stored, and given back after a restart.
+    fn refusals(&self) -> BTreeMap<String, Vec<Refusal>>;
 
     /// The highest generation that any proxy ever reported of a version other than the current publication's.
     ///

@@ -31,13 +31,17 @@ impl fmt::Display for Version {
     }
 }
 
+/// Beyond this a generation is not believed: no controller gets there, and one more must always be possible.
+const MAX_GENERATION: u64 = 1_000_000_000_000_000;
+
 /// The generation in a version text; `None` for a text that is not one of ours.
 #[must_use]
 pub fn generation_of(text: &str) -> Option<u64> {
     let (generation, hash) = text.split_once('-')?;
     let plain = generation.bytes().all(|b| b.is_ascii_digit());
     let hex = hash.len() == SHOWN && hash.bytes().all(|b| b.is_ascii_hexdigit());
-    if plain && hex { generation.parse().ok() } else { None }
+    let generation = if plain && hex { generation.parse().ok()? } else { return None };
+    (generation <= MAX_GENERATION).then_some(generation)
 }
 
 #[cfg(test)]
@@ -63,6 +67,7 @@ mod tests {
             "1-ba7816bf8f0",
             "1-ba7816bf8f0z",
             "99999999999999999999-ba7816bf8f01",
+            "1000000000000001-ba7816bf8f01",
             "2026-08-01T10:00:00Z/4",
         ] {
             assert_eq!(generation_of(text), None, "{text}");

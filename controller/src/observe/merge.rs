@@ -1,0 +1,36 @@
+//! Sums what is new at each proxy into one [`Observation`]. Pure.
+
+use crate::observation::{CellCounts, FlagCounts, Observation, VariantCounts};
+
+use super::delta::Counts;
+
+/// Adds one proxy's counts to the tick's.
+pub fn add(observation: &mut Observation, counts: Counts) {
+    for (flag, counts) in counts {
+        add_flag(observation.flags.entry(flag).or_default(), counts);
+    }
+}
+
+fn add_flag(sum: &mut FlagCounts, counts: FlagCounts) {
+    for (variant, counts) in counts.variants {
+        add_variant(sum.variants.entry(variant).or_default(), &counts);
+    }
+    for (reason, count) in counts.unassigned {
+        let sum = sum.unassigned.entry(reason).or_default();
+        *sum = sum.saturating_add(count);
+    }
+}
+
+fn add_variant(sum: &mut VariantCounts, counts: &VariantCounts) {
+    sum.started = sum.started.saturating_add(counts.started);
+    for (sum, count) in sum.results.iter_mut().zip(counts.results) {
+        *sum = sum.saturating_add(count);
+    }
+    for (sum, count) in sum.cells.iter_mut().zip(counts.cells) {
+        *sum = CellCounts {
+            requests: sum.requests.saturating_add(count.requests),
+            errors: sum.errors.saturating_add(count.errors),
+        };
+    }
+    sum.duration.merge(&counts.duration);
+}

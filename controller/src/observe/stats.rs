@@ -1,0 +1,206 @@
+//! Reads the answer of Envoy's `/stats?format=json&histogram_buckets=detailed`: Weir's own counters, histograms and gauge, and how far
+//! discovered configurations have got. Pure; knows no connection and no difference. Takes any bytes: what is not ours is passed over,
+//! what is ours and unreadable is an error that says what was found.
+//!
+//! Counters and gauges are `{"name","value"}`, text readouts too, and all histograms stand in one entry
+//! `{"histograms":{"details":[{"name","totals":[{"lower_bound","width","count"}]}]}}` (Envoy 1.40).
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use weir_core::name::Metric;
+
+use crate::observation::{Bin, Bins, FlagCounts, VariantCounts};
+
+/// The request: one for counters, histograms, gauge and the state of discovered configurations.
+pub const PATH: &str = "/stats?format=json&histogram_buckets=detailed&filter=\
+    weir_%7C%5Eextension_config_discovery%5C.http_filter%5C..%2A%5C.(config_reload%7Cversion_text%7Cupdate_success%7Cupdate_rejected)%24";
+/// The request for the latter alone, which costs a proxy little enough to be asked every few milliseconds.
+pub const DISCOVERY_PATH: &str = "/stats?format=json&filter=\
+    %5Eextension_config_discovery%5C.http_filter%5C..%2A%5C.(config_reload%7Cversion_text%7Cupdate_success%7Cupdate_rejected)%24";
+
+/// Where Envoy counts discovered HTTP filters; the filter's name follows.
+const DISCOVERY: &str = "extension_config_discovery.http_filter.";
+/// Bounds of bins beyond this are no durations (2^53, to which an f64 is exact).
+const MAX_BOUND: f64 = 9_007_199_254_740_992.0;
+/// Characters of a wrong value that an error shows.
+const SHOWN: usize = 60;
+
+/// Cumulative values of one proxy since its start.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Stats {
+    /// Counters and histograms, by flag.
+    pub flags: BTreeMap<String, FlagCounts>,
+    /// Gauge `weir_generation`.
+    pub generation: Option<u64>,
+    /// Requests served without a snapshot.
+    pub no_snapshot: u64,
+    /// State of discovered configurations, by name of the filter.
+    pub discovery: BTreeMap<String, Discovery>,
+}
+
+/// How far the configurations of one filter have got.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Discovery {
+    /// `version_text`: the version accepted last; empty before the first.
+    pub version: String,
+    /// `config_reload`: updates, accepted or not, that are through with all workers.
+    pub reloads: u64,
+    /// `update_success`: updates accepted, those included that changed nothing.
+    pub accepted: u64,
+    /// `update_rejected`.
+    pub rejected: u64,
+}
+
+/// Why an answer can't be read.
+#[derive(Debug, thiserror::Error)]
+pub enum StatsError {
+    /// Not the JSON that Envoy writes.
+    #[error("not Envoy's stats: {0}")]
+    Json(#[from] serde_json::Error),
+    /// One of our metrics has a value that it can't have.
+    #[error("{name}: expected {expected}, found {found}")]
+    Value { name: String, expected: &'static str, found: String },
+}
+
+/// Reads an answer.
+///
+/// # Errors
+/// If it is not JSON of that shape, or a value of ours is not a number that it could be.
+pub fn parse(body: &[u8]) -> Result<Stats, StatsError> {
+    let answer: Answer<'_> = serde_json::from_slice(body)?;
+    let mut stats = Stats::default();
+    for entry in &answer.stats {
+        if let (Some(name), Some(value)) = (&entry.name, entry.value) {
+            stats.take_value(name, value)?;
+        }
+        for detail in entry.histograms.iter().flat_map(|histograms| &histograms.details) {
+            stats.take_histogram(detail)?;
+        }
+    }
+    Ok(stats)
+}
+
+#[derive(Deserialize)]
+struct Answer<'a> {
+    #[serde(borrow)]
+    stats: Vec<Entry<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Entry<'a> {
+    #[serde(borrow)]
+    name: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    value: Option<&'a RawValue>,
+    #[serde(borrow)]
+    histograms: Option<Histograms<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Histograms<'a> {
+    #[serde(borrow, default)]
+    details: Vec<Detail<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Detail<'a> {
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+    #[serde(default)]
+    totals: Vec<Bucket>,
+}
+
+#[derive(Deserialize)]
+struct Bucket {
+    lower_bound: f64,
+    width: f64,
+    count: u64,
+}
+
+impl Stats {
+    fn take_value(&mut self, name: &str, value: &RawValue) -> Result<(), StatsError> {
+        if let Some(rest) = name.strip_prefix(DISCOVERY) {
+            return self.take_discovery(name, rest, value);
+        }
+        let Some(metric) = Metric::parse(name) else { return Ok(()) };
+        let count = number(name, value)?;
+        let place = match metric {
+            Metric::Requests { flag, variant, result } => &mut self.variant(flag, variant).results[result.index()],
+            Metric::Started { flag, variant } => &mut self.variant(flag, variant).started,
+            Metric::CellRequests { flag, variant, cell } => {
+                &mut self.variant(flag, variant).cells[usize::from(cell.index())].requests
+            }
+            Metric::CellErrors { flag, variant, cell } => {
+                &mut self.variant(flag, variant).cells[usize::from(cell.index())].errors
+            }
+            Metric::Unassigned { flag, reason } => {
+                let flag = self.flags.entry(flag.to_owned()).or_default();
+                flag.unassigned.entry(reason.name().to_owned()).or_default()
+            }
+            Metric::NoSnapshot => &mut self.no_snapshot,
+            Metric::Generation => self.generation.insert(0),
+            // A histogram under a counter's name: another filter's, for ours never does that.
+            Metric::Duration { .. } => return Ok(()),
+        };
+        *place = place.saturating_add(count);
+        Ok(())
+    }
+
+    fn take_discovery(&mut self, name: &str, rest: &str, value: &RawValue) -> Result<(), StatsError> {
+        let Some((filter, stat)) = rest.rsplit_once('.') else { return Ok(()) };
+        if !matches!(stat, "version_text" | "config_reload" | "update_success" | "update_rejected") {
+            return Ok(());
+        }
+        let discovery = self.discovery.entry(filter.to_owned()).or_default();
+        match stat {
+            "version_text" => discovery.version = text(name, value)?,
+            "config_reload" => discovery.reloads = number(name, value)?,
+            "update_success" => discovery.accepted = number(name, value)?,
+            _ => discovery.rejected = number(name, value)?,
+        }
+        Ok(())
+    }
+
+    fn take_histogram(&mut self, detail: &Detail<'_>) -> Result<(), StatsError> {
+        let Some(Metric::Duration { flag, variant }) = Metric::parse(&detail.name) else { return Ok(()) };
+        let mut bins = Bins::default();
+        for bucket in &detail.totals {
+            let width = whole(&detail.name, bucket.width)?.max(1);
+            let bin = bins.0.entry(whole(&detail.name, bucket.lower_bound)?).or_insert(Bin { width, count: 0 });
+            bin.count = bin.count.saturating_add(bucket.count);
+        }
+        bins.0.retain(|_, bin| bin.count > 0);
+        self.variant(flag, variant).duration.merge(&bins);
+        Ok(())
+    }
+
+    fn variant(&mut self, flag: &str, variant: &str) -> &mut VariantCounts {
+        let flag = self.flags.entry(flag.to_owned()).or_default();
+        flag.variants.entry(variant.to_owned()).or_default()
+    }
+}
+
+fn number(name: &str, value: &RawValue) -> Result<u64, StatsError> {
+    serde_json::from_str(value.get()).map_err(|_| wrong(name, "a whole number", value.get()))
+}
+
+fn text(name: &str, value: &RawValue) -> Result<String, StatsError> {
+    serde_json::from_str(value.get()).map_err(|_| wrong(name, "a text", value.get()))
+}
+
+/// A bound of a bin in whole microseconds. Envoy's bins below 10 are a tenth wide; only whole numbers are ever recorded.
+fn whole(name: &str, bound: f64) -> Result<u64, StatsError> {
+    if !(0.0..=MAX_BOUND).contains(&bound) {
+        return Err(wrong(name, "a bin's bound in microseconds", &bound.to_string()));
+    }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range was checked")]
+    Ok(bound.round() as u64)
+}
+
+fn wrong(name: &str, expected: &'static str, found: &str) -> StatsError {
+    let found = found.chars().take(SHOWN).collect();
+    StatsError::Value { name: name.chars().take(4 * SHOWN).collect(), expected, found }
+}
