@@ -56,13 +56,18 @@ impl AdminAddress {
         let fault = || AdminError::Address { found: text.to_owned() };
         let uri: Uri = text.parse().map_err(|_| fault())?;
         let authority = uri.authority().filter(|authority| !authority.as_str().contains('@')).ok_or_else(fault)?;
+        let port = match uri.port_u16() {
+            // A port that is no number is no port, but still in the text.
+            None if authority.as_str() == authority.host() => Some(80),
+            port => port,
+        };
         if uri.scheme_str() != Some("http") || uri.query().is_some() {
             return Err(fault());
         }
         Ok(Self {
             authority: authority.to_string(),
             host: authority.host().trim_matches(['[', ']']).to_owned(),
-            port: uri.port_u16().unwrap_or(80),
+            port: port.ok_or_else(fault)?,
             prefix: uri.path().trim_end_matches('/').to_owned(),
         })
     }
@@ -169,4 +174,53 @@ struct RawInfo {
 struct RawNode {
     #[serde(default)]
     id: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_http_host_port_and_perhaps_a_path() {
+        for (text, host, port, shown) in [
+            ("http://127.0.0.1:9901", "127.0.0.1", 9901, "http://127.0.0.1:9901"),
+            ("http://envoy", "envoy", 80, "http://envoy"),
+            ("http://[::1]:9901/", "::1", 9901, "http://[::1]:9901"),
+            ("http://pod/admin/", "pod", 80, "http://pod/admin"),
+        ] {
+            let address = AdminAddress::parse(text).unwrap();
+            assert_eq!((address.host.as_str(), address.port), (host, port), "{text}");
+            assert_eq!(address.to_string(), shown);
+        }
+        for text in [
+            "",
+            "127.0.0.1:9901",
+            "https://a:1",
+            "http://",
+            "/stats",
+            "http://u:p@a:1",
+            "http://a:1/?x=y",
+            "http://a:99999",
+        ] {
+            assert!(AdminAddress::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn server_info_gives_node_and_uptime_of_this_process() {
+        let body = br#"{"version":"x/1.40.0/Clean/RELEASE/BoringSSL","state":"LIVE","uptime_current_epoch":"93784s","uptime_all_epochs":"99999s","node":{"id":"proxy-1","cluster":"c"}}"#;
+        assert_eq!(ServerInfo::parse(body).unwrap(), ServerInfo { node: "proxy-1".into(), uptime_s: 93784 });
+        let bare = ServerInfo::parse(br#"{"uptime_current_epoch":"0s"}"#).unwrap();
+        assert_eq!(bare, ServerInfo { node: String::new(), uptime_s: 0 });
+        for body in [
+            "",
+            "{}",
+            "[]",
+            r#"{"uptime_current_epoch":"x"}"#,
+            r#"{"uptime_current_epoch":"-1s"}"#,
+            r#"{"uptime_current_epoch":5}"#,
+        ] {
+            assert!(ServerInfo::parse(body.as_bytes()).is_err(), "{body}");
+        }
+    }
 }

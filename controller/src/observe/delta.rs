@@ -184,3 +184,184 @@ fn trimmed(mut delta: Counts) -> Counts {
     delta.retain(|_, counts| *counts != FlagCounts::default());
     delta
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::observation::Observation;
+    use crate::observe::merge;
+
+    const ADMIN: &str = "http://127.0.0.1:9901";
+
+    fn counts(started: u64) -> Counts {
+        let bins = Bins(BTreeMap::from([(73_000, Bin { width: 1000, count: started })]));
+        let mut variant = VariantCounts { started, duration: bins, ..VariantCounts::default() };
+        variant.results[0] = started;
+        variant.cells[7].requests = started;
+        let flag = FlagCounts {
+            variants: BTreeMap::from([("next".to_owned(), variant)]),
+            unassigned: BTreeMap::from([("kill".to_owned(), started)]),
+        };
+        BTreeMap::from([("checkout".to_owned(), flag)])
+    }
+
+    fn started(counts: &Counts) -> u64 {
+        counts.get("checkout").map_or(0, |flag| flag.variants.get("next").map_or(0, |next| next.started))
+    }
+
+    fn moment(now_s: u64) -> Moment {
+        Moment { now_ms: now_s * 1000, last_tick_ms: now_s.checked_sub(1).map(|last| last * 1000) }
+    }
+
+    /// Looks at one proxy: (second, node, uptime, started) and the delta expected.
+    fn check(cumulative: &mut Cumulative, looks: &[(u64, &str, u64, u64, u64)]) {
+        for &(now_s, node, uptime_s, count, expected) in looks {
+            let reading = Reading { node: node.into(), uptime_s, counts: counts(count) };
+            let delta = cumulative.take(ADMIN, reading, moment(now_s));
+            assert_eq!(started(&delta), expected, "at {now_s}: {node} up {uptime_s} with {count}");
+            let whole = if expected == 0 { Counts::new() } else { counts(expected) };
+            assert_eq!(delta, whole, "at {now_s}");
+        }
+    }
+
+    #[test]
+    fn what_is_counted_is_the_difference() {
+        check(&mut Cumulative::default(), &[(1, "a", 9, 100, 0), (2, "a", 10, 103, 3), (3, "a", 11, 103, 0)]);
+    }
+
+    #[test]
+    fn what_a_proxy_counted_before_it_was_first_seen_belongs_to_no_tick() {
+        check(&mut Cumulative::default(), &[(1, "a", 900, 100, 0)]);
+        // Another node at the address is another proxy.
+        check(&mut Cumulative::default(), &[(1, "a", 9, 100, 0), (2, "b", 50, 500, 0), (3, "b", 51, 501, 1)]);
+    }
+
+    #[test]
+    fn a_proxy_that_began_after_the_last_tick_has_counted_all_of_it_since() {
+        check(&mut Cumulative::default(), &[(1, "a", 0, 5, 5), (2, "a", 1, 7, 2)]);
+        let mut none_before = Cumulative::default();
+        let reading = Reading { node: "a".into(), uptime_s: 0, counts: counts(5) };
+        assert_eq!(none_before.take(ADMIN, reading, Moment { now_ms: 1000, last_tick_ms: None }), Counts::new());
+    }
+
+    #[test]
+    fn a_missing_proxy_counts_once_when_it_is_back() {
+        check(&mut Cumulative::default(), &[(1, "a", 9, 100, 0), (60, "a", 68, 160, 60), (61, "a", 69, 160, 0)]);
+    }
+
+    #[test]
+    fn after_a_restart_the_whole_new_value_counts() {
+        // Fallen.
+        check(&mut Cumulative::default(), &[(1, "a", 9, 100, 0), (2, "a", 0, 3, 3), (3, "a", 1, 4, 1)]);
+        // Not fallen, but the process began while it was missing.
+        check(&mut Cumulative::default(), &[(1, "a", 9, 100, 0), (60, "a", 40, 130, 130)]);
+        check(&mut Cumulative::default(), &[(1, "a", 30, 2, 0), (2, "a", 0, 5, 5)]);
+        // Gone altogether: nothing was counted yet.
+        let mut cumulative = Cumulative::default();
+        check(&mut cumulative, &[(1, "a", 9, 100, 0)]);
+        let bare = Reading { node: "a".into(), uptime_s: 0, counts: Counts::new() };
+        assert_eq!(cumulative.take(ADMIN, bare, moment(2)), Counts::new());
+        check(&mut cumulative, &[(3, "a", 1, 4, 4)]);
+        assert_eq!(cumulative.restarts(ADMIN), 1);
+    }
+
+    #[test]
+    fn a_clock_set_back_does_not_make_old_counts_new() {
+        check(&mut Cumulative::default(), &[(1, "a", 5000, 100, 0), (2, "a", 1400, 101, 1), (3, "a", 1401, 102, 1)]);
+    }
+
+    #[test]
+    fn a_stored_state_goes_on_in_another_process() {
+        let mut cumulative = Cumulative::default();
+        check(&mut cumulative, &[(1000, "a", 9, 100, 0)]);
+        let stored = serde_json::to_string(&cumulative).unwrap();
+        let restored = || serde_json::from_str::<Cumulative>(&stored).unwrap();
+        // The new process' monotonic clock begins at 0.
+        check(&mut restored(), &[(0, "a", 30, 142, 42), (1, "a", 31, 143, 1)]);
+        check(&mut restored(), &[(0, "a", 3, 142, 142)]);
+        check(&mut restored(), &[(0, "a", 30, 7, 7)]);
+    }
+
+    #[test]
+    fn since_when_a_proxy_is_missing_is_kept_until_it_is_seen() {
+        let mut cumulative = Cumulative::default();
+        assert_eq!(cumulative.miss(ADMIN, 5), 5);
+        let mut cumulative: Cumulative = serde_json::from_str(&serde_json::to_string(&cumulative).unwrap()).unwrap();
+        assert_eq!(cumulative.miss(ADMIN, 6), 5);
+        check(&mut cumulative, &[(1, "a", 9, 1, 0)]);
+        assert_eq!(cumulative.miss(ADMIN, 7), 7);
+        cumulative.keep(&[]);
+        assert_eq!(cumulative, Cumulative::default());
+    }
+
+    #[derive(Clone, Debug)]
+    enum Event {
+        /// Seconds go by, and requests come.
+        Serve { proxy: usize, seconds: u64, requests: u64 },
+        /// It is looked at; with a restart of the controller in between or not.
+        Look { controller_restarts: bool },
+        /// The proxy is looked at once more and begins anew; so many seconds ago when it is seen again.
+        Restart { proxy: usize },
+    }
+
+    fn events() -> impl Strategy<Value = Vec<Event>> {
+        let event = prop_oneof![
+            4 => (0..3_usize, 1..30_u64, 0..50_u64)
+                .prop_map(|(proxy, seconds, requests)| Event::Serve { proxy, seconds, requests }),
+            3 => any::<bool>().prop_map(|controller_restarts| Event::Look { controller_restarts }),
+            1 => (0..3_usize).prop_map(|proxy| Event::Restart { proxy }),
+        ];
+        proptest::collection::vec(event, 0..60)
+    }
+
+    #[derive(Clone, Copy, Default)]
+    struct Proxy {
+        began_s: u64,
+        count: u64,
+    }
+
+    fn look(cumulative: &mut Cumulative, proxies: &[Proxy], now_s: u64, sum: &mut Observation) {
+        for (index, proxy) in proxies.iter().enumerate() {
+            let node = format!("n{index}");
+            let reading = Reading { node: node.clone(), uptime_s: now_s - proxy.began_s, counts: counts(proxy.count) };
+            // As if no tick had been before: what is counted at the first sight is told by the test, not by the rule.
+            merge::add(sum, cumulative.take(&node, reading, Moment { now_ms: now_s * 1000, last_tick_ms: None }));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn over_any_life_the_deltas_sum_up_to_what_was_counted(events in events()) {
+            let (mut proxies, mut now_s, mut served) = ([Proxy::default(); 3], 100, 0);
+            let (mut cumulative, mut sum) = (Cumulative::default(), Observation::default());
+            look(&mut cumulative, &proxies, now_s, &mut sum);
+            for event in events {
+                match event {
+                    Event::Serve { proxy, seconds, requests } => {
+                        now_s += seconds;
+                        proxies[proxy].count += requests;
+                        served += requests;
+                    }
+                    Event::Look { controller_restarts } => {
+                        look(&mut cumulative, &proxies, now_s, &mut sum);
+                        if controller_restarts {
+                            cumulative = serde_json::from_str(&serde_json::to_string(&cumulative).unwrap()).unwrap();
+                            // A controller that is back looks at once, before a restarted proxy could outgrow what it had.
+                            look(&mut cumulative, &proxies, now_s, &mut sum);
+                        }
+                    }
+                    Event::Restart { proxy } => {
+                        look(&mut cumulative, &proxies, now_s, &mut sum);
+                        now_s += 3;
+                        proxies[proxy] = Proxy { began_s: now_s, count: 0 };
+                    }
+                }
+            }
+            look(&mut cumulative, &proxies, now_s, &mut sum);
+            prop_assert_eq!(started(&sum.flags), served);
+            prop_assert_eq!(sum.flags.get("checkout").map_or(0, |f| f.variants["next"].duration.count()), served);
+        }
+    }
+}

@@ -38,7 +38,7 @@ pub struct History {
     /// Seen last.
     pub last: Discovery,
     /// Since when it has been just that, by the monotonic clock.
-    since_ms: u64,
+    pub since_ms: u64,
     /// Seen unchanged for a while, last.
     pub settled: Option<Discovery>,
 }
@@ -111,4 +111,49 @@ fn fell(before: &BTreeMap<String, History>, now: &BTreeMap<String, Discovery>) -
             now.reloads < last.reloads || now.accepted < last.accepted || now.rejected < last.rejected
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(port: u16) -> AdminAddress {
+        AdminAddress::parse(&format!("http://127.0.0.1:{port}")).unwrap()
+    }
+
+    fn filters(version: &str, reloads: u64) -> BTreeMap<String, Discovery> {
+        let seen = Discovery { version: version.into(), reloads, accepted: reloads, rejected: 0 };
+        BTreeMap::from([("weir".to_owned(), seen)])
+    }
+
+    #[test]
+    fn a_node_has_the_addresses_that_say_so_now() {
+        let directory = Directory::default();
+        directory.see(&address(1), "a", &filters("1", 1), 0);
+        directory.see(&address(2), "a", &filters("1", 1), 0);
+        assert_eq!(directory.addresses("a"), [address(1), address(2)]);
+        directory.see(&address(2), "b", &filters("1", 1), 0);
+        assert_eq!(directory.addresses("a"), [address(1)]);
+        assert_eq!(directory.addresses("b"), [address(2)]);
+        assert_eq!(directory.addresses("c"), []);
+    }
+
+    #[test]
+    fn settled_is_what_stayed_for_a_while() {
+        let directory = Directory::default();
+        let settled = || directory.history(&address(1), "weir").unwrap().settled.map(|seen| seen.version);
+        for (now_ms, version, reloads, expected) in [
+            (0, "1", 1, None),
+            (SETTLED_MS - 1, "1", 1, None),
+            (SETTLED_MS, "1", 1, Some("1")),
+            (SETTLED_MS + 1, "2", 2, Some("1")),
+            (2 * SETTLED_MS, "2", 2, Some("1")),
+            (3 * SETTLED_MS, "2", 2, Some("2")),
+            // Restarted: what was known is of another process.
+            (4 * SETTLED_MS, "2", 1, None),
+        ] {
+            directory.see(&address(1), "a", &filters(version, reloads), now_ms);
+            assert_eq!(settled().as_deref(), expected, "at {now_ms}");
+        }
+    }
 }

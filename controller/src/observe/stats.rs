@@ -204,3 +204,93 @@ fn wrong(name: &str, expected: &'static str, found: &str) -> StatsError {
     let found = found.chars().take(SHOWN).collect();
     StatsError::Value { name: name.chars().take(4 * SHOWN).collect(), expected, found }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use weir_core::outcome::Outcome;
+
+    use super::*;
+
+    /// As Envoy 1.40 answers [`PATH`], shortened.
+    const REAL: &str = r#"{"stats":[
+        {"name":"extension_config_discovery.http_filter.weir.version_text","value":"4-04efaf080f5a"},
+        {"name":"extension_config_discovery.http_filter.weir.config_reload","value":4},
+        {"name":"extension_config_discovery.http_filter.weir.update_rejected","value":1},
+        {"name":"extension_config_discovery.http_filter.weir.update_success","value":3},
+        {"name":"wasmcustom.flag=.=checkout;.;reason=.=kill;.;weir_unassigned","value":5},
+        {"name":"wasmcustom.flag=.=checkout;.;variant=.=next;.;cell=.=19;.;weir_cell_errors","value":2},
+        {"name":"wasmcustom.flag=.=checkout;.;variant=.=next;.;result=.=ok;.;weir_requests","value":7},
+        {"name":"wasmcustom.flag=.=checkout;.;variant=.=next;.;weir_started","value":8},
+        {"name":"wasmcustom.weir_generation","value":4},
+        {"name":"wasmcustom.weir_no_snapshot","value":6},
+        {"name":"cluster.weir_upstream.update_success","value":1},
+        {"histograms":{"supported_percentiles":[0,25,50],"details":[
+            {"name":"cluster.weir_upstream.upstream_rq_time","totals":[{"lower_bound":1,"width":0.1,"count":3}],"intervals":[],"percentiles":[{"cumulative":null,"interval":null}]},
+            {"name":"wasmcustom.flag=.=checkout;.;variant=.=next;.;weir_duration_us","totals":[{"lower_bound":0,"width":0,"count":2},{"lower_bound":9.1,"width":0.1,"count":1},{"lower_bound":73000,"width":1000,"count":1},{"lower_bound":1.2e+06,"width":100000,"count":4}],
+             "intervals":[{"lower_bound":73000,"width":1000,"count":1}],"percentiles":[{"cumulative":73500,"interval":73500}]}]}}]}"#;
+
+    #[test]
+    fn a_real_answer_is_read() {
+        let stats = parse(REAL.as_bytes()).unwrap();
+        let discovery = Discovery { version: "4-04efaf080f5a".into(), reloads: 4, accepted: 3, rejected: 1 };
+        assert_eq!(stats.discovery, BTreeMap::from([("weir".to_owned(), discovery)]));
+        assert_eq!((stats.generation, stats.no_snapshot), (Some(4), 6));
+        let flag = &stats.flags["checkout"];
+        assert_eq!(flag.unassigned["kill"], 5);
+        let next = &flag.variants["next"];
+        assert_eq!((next.result(Outcome::Ok), next.started, next.cells[19].errors), (7, 8, 2));
+        let bins: Vec<_> = next.duration.0.iter().map(|(lower, bin)| (*lower, bin.width, bin.count)).collect();
+        assert_eq!(bins, [(0, 1, 2), (9, 1, 1), (73_000, 1000, 1), (1_200_000, 100_000, 4)]);
+        assert_eq!((stats.flags.len(), flag.variants.len()), (1, 1));
+    }
+
+    #[test]
+    fn an_answer_without_ours_is_empty() {
+        for body in [
+            r#"{"stats":[]}"#,
+            r#"{"stats":[{"histograms":{"supported_percentiles":[],"details":[]}}]}"#,
+            r#"{"stats":[{}]}"#,
+        ] {
+            assert_eq!(parse(body.as_bytes()).unwrap(), Stats::default(), "{body}");
+        }
+    }
+
+    #[test]
+    fn what_is_ours_and_wrong_is_named_with_what_was_found() {
+        let value = |name: &str, value: &str| format!(r#"{{"stats":[{{"name":"{name}","value":{value}}}]}}"#);
+        let bin = |lower: &str| {
+            format!(
+                r#"{{"stats":[{{"histograms":{{"details":[{{"name":"flag=.=a;.;variant=.=b;.;weir_duration_us","totals":[{{"lower_bound":{lower},"width":1,"count":1}}]}}]}}}}]}}"#
+            )
+        };
+        for (body, expected) in [
+            (value("weir_generation", "-1"), "weir_generation: expected a whole number, found -1"),
+            (value("weir_generation", "\"x\""), "weir_generation: expected a whole number, found \"x\""),
+            (
+                value("extension_config_discovery.http_filter.weir.version_text", "3"),
+                "extension_config_discovery.http_filter.weir.version_text: expected a text, found 3",
+            ),
+            (bin("-1"), "flag=.=a;.;variant=.=b;.;weir_duration_us: expected a bin's bound in microseconds, found -1"),
+            ("upstream connect error".to_owned(), "not Envoy's stats: expected value at line 1 column 1"),
+            ("{}".to_owned(), "not Envoy's stats: missing field `stats` at line 1 column 2"),
+        ] {
+            assert_eq!(parse(body.as_bytes()).unwrap_err().to_string(), expected);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(body in proptest::collection::vec(any::<u8>(), 0..400)) {
+            drop(parse(&body));
+        }
+
+        #[test]
+        fn no_damage_to_a_real_answer_makes_it_panic(at in 0..REAL.len(), length in 0..40_usize, put in "[-0-9\"{}\\[\\],:.a-z]{0,12}") {
+            let mut body = REAL.as_bytes().to_vec();
+            let end = (at + length).min(body.len());
+            body.splice(at..end, put.bytes());
+            drop(parse(&body));
+        }
+    }
+}

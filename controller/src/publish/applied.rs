@@ -154,3 +154,37 @@ impl Look {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(version: &str, reloads: u64, accepted: u64, rejected: u64) -> Discovery {
+        Discovery { version: version.into(), reloads, accepted, rejected }
+    }
+
+    #[test]
+    fn applied_is_when_nothing_is_on_its_way_that_was_not_stuck_before() {
+        let history = |last: Discovery, settled: Option<Discovery>| History { last, settled, ..History::default() };
+        // (what, last, settled, pushed, expected); all about version "2".
+        let cases = [
+            ("workers have it", seen("2", 2, 2, 0), None, true, true),
+            ("accepted by the main thread alone", seen("2", 1, 2, 0), None, true, false),
+            ("accepted, and nothing was stuck before", seen("2", 1, 2, 0), Some(seen("1", 1, 1, 0)), true, false),
+            ("still the old one", seen("1", 1, 1, 0), None, true, false),
+            ("another one since", seen("3", 3, 3, 0), None, true, false),
+            ("refused: the reload lies, the version does not", seen("1", 2, 1, 1), None, true, false),
+            ("a refusal before it", seen("2", 3, 2, 1), None, true, true),
+            ("silently acknowledged after a refusal", seen("2", 2, 2, 1), Some(seen("1", 2, 1, 1)), true, false),
+            ("one stuck since before it", seen("2", 3, 3, 1), Some(seen("1", 2, 2, 1)), true, true),
+            ("one stuck, and it on its way", seen("2", 2, 3, 1), Some(seen("1", 2, 2, 1)), true, false),
+            ("one stuck, nobody knows since when", seen("2", 3, 3, 1), None, true, false),
+            ("one stuck, it was there when the stream came", seen("2", 3, 3, 1), Some(seen("2", 3, 3, 1)), false, true),
+            ("one stuck, pushed, and only seen since", seen("2", 3, 3, 1), Some(seen("2", 3, 3, 1)), true, false),
+            ("more reloads than updates", seen("2", 9, 2, 0), None, true, true),
+        ];
+        for (what, last, settled, pushed, expected) in cases {
+            assert_eq!(is_applied(&history(last, settled), "2", pushed), expected, "{what}");
+        }
+    }
+}

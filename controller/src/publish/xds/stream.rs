@@ -174,3 +174,200 @@ impl Stream {
         if begins { self.on_publication(wanted) } else { None }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TYPE: &str = "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig";
+
+    struct Case {
+        stream: Stream,
+        current: Option<Arc<Version>>,
+        refused: Vec<String>,
+    }
+
+    fn version(generation: u64, configuration: &str) -> Arc<Version> {
+        Arc::new(Version::of(generation, configuration))
+    }
+
+    fn ask(version: &str, nonce: &str) -> Ask {
+        let names = vec!["weir".to_owned()];
+        Ask { version: version.into(), names, type_url: TYPE.into(), nonce: nonce.into(), error: None }
+    }
+
+    fn nack(version: &str, nonce: &str) -> Ask {
+        Ask { error: Some("no".into()), ..ask(version, nonce) }
+    }
+
+    fn send(nonce: u64) -> Action {
+        Action::Send { nonce: nonce.to_string() }
+    }
+
+    impl Case {
+        fn new(current: &Arc<Version>) -> Self {
+            Self { stream: Stream::new("weir", TYPE), current: Some(Arc::clone(current)), refused: Vec::new() }
+        }
+
+        /// A proxy that came with nothing and was sent the current version, nonce 1.
+        fn served(current: &Arc<Version>) -> Self {
+            let mut case = Self::new(current);
+            assert_eq!(case.ask(&ask("", "")), [send(1)]);
+            case
+        }
+
+        fn ask(&mut self, ask: &Ask) -> Vec<Action> {
+            let wanted = Wanted { current: self.current.as_ref(), refused: &self.refused };
+            let actions = self.stream.on_ask(ask, wanted);
+            for action in &actions {
+                if let Action::Refused(version, _) = action {
+                    self.refused.push(version.hash.clone());
+                }
+            }
+            actions
+        }
+
+        fn publish(&mut self, version: &Arc<Version>) -> Option<Action> {
+            self.current = Some(Arc::clone(version));
+            self.stream.on_publication(Wanted { current: self.current.as_ref(), refused: &self.refused })
+        }
+    }
+
+    #[test]
+    fn a_new_proxy_is_sent_the_current_version_and_acknowledges_it() {
+        let one = version(1, "one");
+        let mut case = Case::served(&one);
+        assert_eq!(case.ask(&ask(&one.to_string(), "1")), [Action::Acked(one)]);
+    }
+
+    #[test]
+    fn a_proxy_that_has_the_current_version_is_sent_nothing() {
+        let one = version(1, "one");
+        let mut case = Case::new(&one);
+        assert_eq!(case.ask(&ask(&one.to_string(), "")), [Action::UpToDate(Arc::clone(&one))]);
+        assert_eq!(case.publish(&one), None);
+        assert_eq!(case.publish(&version(2, "two")), Some(send(1)));
+    }
+
+    #[test]
+    fn a_proxy_with_another_version_is_sent_the_current_one_whatever_its_generation() {
+        for other in [version(1, "other"), version(9, "one"), version(0, "one")] {
+            let mut case = Case::new(&version(1, "one"));
+            assert_eq!(case.ask(&ask(&other.to_string(), "")), [send(1)], "{other}");
+        }
+    }
+
+    #[test]
+    fn before_the_first_publication_a_proxy_waits() {
+        let one = version(1, "one");
+        for (reported, expected) in [(String::new(), send(1)), (one.to_string(), Action::UpToDate(Arc::clone(&one)))] {
+            let mut case = Case::new(&one);
+            case.current = None;
+            assert_eq!(case.ask(&ask(&reported, "")), []);
+            assert_eq!(case.publish(&one), Some(expected));
+        }
+    }
+
+    #[test]
+    fn a_publication_goes_out_before_the_one_before_is_answered() {
+        let (one, two) = (version(1, "one"), version(2, "two"));
+        let mut case = Case::served(&one);
+        assert_eq!(case.publish(&two), Some(send(2)));
+        assert_eq!(case.ask(&ask(&one.to_string(), "1")), [Action::Acked(one)]);
+        assert_eq!(case.ask(&ask(&two.to_string(), "2")), [Action::Acked(two)]);
+    }
+
+    #[test]
+    fn a_stale_nonce_changes_nothing() {
+        let (one, two) = (version(1, "one"), version(2, "two"));
+        let mut case = Case::served(&one);
+        case.publish(&two);
+        assert_eq!(case.ask(&ask(&two.to_string(), "2")), [Action::Acked(two)]);
+        for nonce in ["1", "2", "3", "x", "18446744073709551616"] {
+            assert_eq!(case.ask(&ask(&one.to_string(), nonce)), [], "{nonce}");
+            assert_eq!(case.ask(&nack(&one.to_string(), nonce)), [], "{nonce}");
+        }
+    }
+
+    #[test]
+    fn what_was_refused_is_never_sent_again_and_the_next_is() {
+        let (bad, good) = (version(1, "bad"), version(2, "good"));
+        let mut case = Case::served(&bad);
+        assert_eq!(case.ask(&nack("", "1")), [Action::Refused(Arc::clone(&bad), "no".into())]);
+        assert_eq!(case.publish(&bad), None);
+        // The same bytes under another generation are the same blob.
+        assert_eq!(case.publish(&version(2, "bad")), None);
+        assert_eq!(case.publish(&good), Some(send(2)));
+        assert_eq!(case.publish(&bad), None);
+        assert_eq!(case.ask(&ask(&good.to_string(), "2")), [Action::Acked(good)]);
+    }
+
+    #[test]
+    fn a_refusal_counts_also_when_something_newer_is_under_way() {
+        let (bad, good) = (version(1, "bad"), version(2, "good"));
+        let mut case = Case::served(&bad);
+        case.publish(&good);
+        assert_eq!(case.ask(&nack("", "1")), [Action::Refused(bad, "no".into())]);
+        assert_eq!(case.ask(&ask(&good.to_string(), "2")), [Action::Acked(good)]);
+    }
+
+    #[test]
+    fn a_silent_acknowledgement_of_what_was_refused_counts_for_nothing() {
+        let bad = version(1, "bad");
+        // On a new stream, under the version that Envoy then shows.
+        let mut case = Case::new(&bad);
+        case.refused.push(bad.hash.clone());
+        assert_eq!(case.ask(&ask(&bad.to_string(), "")), [Action::SilentAck(Arc::clone(&bad))]);
+        assert_eq!(case.publish(&bad), None);
+        assert_eq!(case.publish(&version(2, "good")), Some(send(1)));
+        // As an answer to another stream of the same node.
+        let mut case = Case::served(&bad);
+        case.refused.push(bad.hash.clone());
+        assert_eq!(case.ask(&ask(&bad.to_string(), "1")), [Action::SilentAck(bad)]);
+    }
+
+    #[test]
+    fn a_refused_version_is_not_sent_to_a_proxy_that_comes_back() {
+        let bad = version(1, "bad");
+        let mut case = Case::new(&bad);
+        case.refused.push(bad.hash.clone());
+        assert_eq!(case.ask(&ask("", "")), []);
+        assert_eq!(case.publish(&version(2, "good")), Some(send(1)));
+    }
+
+    #[test]
+    fn who_leaves_gets_nothing_and_who_comes_back_gets_it_again() {
+        let one = version(1, "one");
+        let mut case = Case::served(&one);
+        assert_eq!(case.ask(&ask(&one.to_string(), "1")), [Action::Acked(one)]);
+        let leave = Ask { names: Vec::new(), ..ask("1", "1") };
+        assert_eq!(case.ask(&leave), []);
+        assert_eq!(case.publish(&version(2, "two")), None);
+        assert_eq!(case.ask(&ask("1", "1")), [send(2)]);
+    }
+
+    #[test]
+    fn what_is_not_served_here_is_said() {
+        let end = |fault| vec![Action::End(fault)];
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let allowed = || "weir".to_owned();
+        for (asked, expected) in [
+            (
+                Ask { type_url: "type.googleapis.com/envoy.config.cluster.v3.Cluster".into(), ..ask("", "") },
+                end(Fault::Type {
+                    found: "type.googleapis.com/envoy.config.cluster.v3.Cluster".into(),
+                    allowed: TYPE.into(),
+                }),
+            ),
+            (
+                Ask { names: names(&["other"]), ..ask("", "") },
+                end(Fault::Resource { found: names(&["other"]), allowed: allowed() }),
+            ),
+            (Ask { names: names(&[]), ..ask("", "") }, end(Fault::Resource { found: names(&[]), allowed: allowed() })),
+            (Ask { names: names(&["other", "weir"]), ..ask("", "") }, vec![send(1)]),
+            (Ask { type_url: String::new(), ..ask("", "") }, vec![send(1)]),
+        ] {
+            assert_eq!(Case::new(&version(1, "one")).ask(&asked), expected, "{asked:?}");
+        }
+    }
+}
