@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Empty};
 use hyper::Request;
@@ -147,7 +147,7 @@ impl Load {
         locked(&self.shared.records).get(index..).map(<[Record]>::to_vec).unwrap_or_default()
     }
 
-    /// What went wrong with the connections, the first few times.
+    /// What went wrong with connections, and what proxies answered themselves: the first few times.
     #[must_use]
     pub fn complaints(&self) -> Vec<String> {
         locked(&self.shared.complaints).clone()
@@ -222,8 +222,12 @@ impl Shared {
             _ => Who::Nobody,
         };
         let (status, ordered) = (response.status().as_u16(), response.headers().contains_key(FAULT_HEADER));
-        response.into_body().collect().await?;
+        let body = response.into_body().collect().await?.to_bytes();
         locked(pool).push(sender);
+        if who == Who::Nobody {
+            // Envoy's own words, such as "reset reason: overflow".
+            self.complain(&anyhow!("status {status}: {}", String::from_utf8_lossy(&body)));
+        }
         Ok((status, who, ordered))
     }
 

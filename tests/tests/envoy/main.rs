@@ -4,4 +4,8 @@
 mod bootstraps;
 mod forged;
 mod istio;
+mod pusher;
+mod pushes;
+mod refused;
 mod stage;
+mod sticky;
