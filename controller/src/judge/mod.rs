@@ -1,13 +1,25 @@
 //! From counts to a verdict: pure functions of what was observed, the policy and the stage; no clock, no randomness, no I/O.
 //!
-//! Reading order: `tally` (counts), `policy` (limits and the split of alpha), `situation` (where a rollout stands), `memory` (what is
-//! kept from tick to tick), `verdict` (the rule), `ruling` (the answer).
+//! Reading order: `tally` (counts), `policy` (limits and the split of alpha), `situation` (where a rollout stands), `evidence` (the
+//! e-process), `guarded` and `latency` (evidence on errors and on slow requests), `watch` (evidence that control shares), `recent` (the
+//! last half minute), `memory` (what is kept from tick to tick), `check` (one limit), `verdict` (the rule), `ruling` (the answer).
+//! Beside them `interval`, `quantile` and `power` for reports and gates, and `words` for sentences.
+pub mod check;
+pub mod evidence;
+pub mod guarded;
+pub mod interval;
+pub mod latency;
 pub mod memory;
 pub mod policy;
+pub mod power;
+pub mod quantile;
+pub mod recent;
 pub mod ruling;
 pub mod situation;
 pub mod tally;
 pub mod verdict;
+pub mod watch;
+pub mod words;
 
 pub use memory::Memory;
 pub use policy::{Limit, Policy};

@@ -3,6 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 use weir_core::document::{self, Guardrail};
+use weir_core::share::WHOLE;
+
+use super::latency::Ceiling;
+use crate::observation::Observation;
 
 /// Of a document's policy, what an attempt is judged by.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,12 +40,8 @@ pub enum Limit {
     ErrorsRatio { ratio: f64 },
     /// Errors at most this rate.
     ErrorsMax { max: f64 },
-    /// The quantile of the duration at most so many microseconds.
-    Latency {
-        quantile: f64,
-        #[serde(rename = "maxUs")]
-        max_us: u64,
-    },
+    /// A quantile of the duration at most so long.
+    Latency(Ceiling),
 }
 
 impl Policy {
@@ -68,11 +68,18 @@ impl Policy {
     #[must_use]
     pub fn evidence_limit(&self, limit: &Limit) -> f64 {
         let mut parts = self.limits.len().max(1);
-        if matches!(limit, Limit::Latency { .. }) {
+        if limit.settles() {
             parts = parts.saturating_mul(self.stages.max(1));
         }
         let parts = u32::try_from(parts).unwrap_or(u32::MAX);
-        (f64::from(parts) / self.alpha.clamp(f64::MIN_POSITIVE, 1.0)).ln()
+        (f64::from(parts) / self.alpha.clamp(LEAST_ALPHA, 1.0)).ln()
+    }
+
+    /// Enough of the expected proxies answered for the tick to count.
+    #[must_use]
+    pub fn is_observed(&self, observation: &Observation) -> bool {
+        let (seen, expected) = (u64::from(observation.seen), u64::from(observation.expected));
+        seen > 0 && seen * u64::from(WHOLE) >= expected * u64::from(self.proxies_ppm)
     }
 
     /// Above this error rate a variant is sick whatever the other does: the lowest ceiling of the policy, or 10 % without one.
@@ -80,7 +87,7 @@ impl Policy {
     pub fn sick_above(&self) -> f64 {
         let ceilings = self.limits.iter().filter_map(|limit| match limit {
             Limit::ErrorsMax { max } => Some(*max),
-            Limit::ErrorsRatio { .. } | Limit::Latency { .. } => None,
+            Limit::ErrorsRatio { .. } | Limit::Latency(_) => None,
         });
         ceilings.reduce(f64::min).unwrap_or(SICK)
     }
@@ -89,6 +96,9 @@ impl Policy {
 /// What counts as a sick variant when no guardrail has a ceiling.
 const SICK: f64 = 0.1;
 
+/// A smaller alpha is taken as this: evidence is kept up to 5e34 : 1 only.
+const LEAST_ALPHA: f64 = 1e-12;
+
 fn limits(guardrail: &Guardrail) -> Vec<Limit> {
     match *guardrail {
         Guardrail::Errors { ratio, max } => {
@@ -96,7 +106,7 @@ fn limits(guardrail: &Guardrail) -> Vec<Limit> {
             let max = max.map(|max| Limit::ErrorsMax { max: max.fraction() });
             ratio.into_iter().chain(max).collect()
         }
-        Guardrail::Latency { quantile, max_us } => vec![Limit::Latency { quantile, max_us }],
+        Guardrail::Latency { quantile, max_us } => vec![Limit::Latency(Ceiling { quantile, max_us })],
     }
 }
 
@@ -107,8 +117,14 @@ impl Limit {
         match self {
             Self::ErrorsRatio { .. } => "errors-ratio".into(),
             Self::ErrorsMax { .. } => "errors-max".into(),
-            Self::Latency { quantile, .. } => format!("latency-{}", quantile_name(*quantile)),
+            Self::Latency(ceiling) => format!("latency-{}", quantile_name(ceiling.quantile)),
         }
+    }
+
+    /// It is judged only after the settling time, and afresh in each stage.
+    #[must_use]
+    pub fn settles(&self) -> bool {
+        matches!(self, Self::Latency(_))
     }
 }
 

@@ -31,6 +31,8 @@ pub enum Why {
     Baseline,
     /// No request of the candidate (or of control) in the stage.
     NoTraffic,
+    /// The candidate begins requests that do not end.
+    Hanging,
     /// Not enough requests in the stage.
     NotEnoughRequests,
     /// The stage's time is not over.
@@ -65,6 +67,14 @@ pub enum CheckState {
     NotEnough,
     /// Nothing seen.
     NoData,
+}
+
+impl CheckState {
+    /// Evidence is beyond its limit, whoever is at fault.
+    #[must_use]
+    pub fn is_broken(self) -> bool {
+        matches!(self, Self::Fail | Self::Shared)
+    }
 }
 
 /// One limit and how the candidate stands to it.
@@ -156,12 +166,12 @@ pub struct Ruling {
 }
 
 impl Ruling {
-    /// A rollout that is not under way is not judged.
+    /// A verdict with its reason and nothing else yet.
     #[must_use]
-    pub fn not_under_way(sentence: String) -> Self {
+    pub fn new(verdict: Verdict, why: Why, sentence: String) -> Self {
         Self {
-            verdict: Verdict::Hold,
-            why: Why::NotUnderWay,
+            verdict,
+            why,
             sentence,
             asks: false,
             decides_in_ms: None,
@@ -169,5 +179,11 @@ impl Ruling {
             numbers: Numbers::default(),
             transition: None,
         }
+    }
+
+    /// A rollout that is not under way is not judged.
+    #[must_use]
+    pub fn not_under_way(sentence: String) -> Self {
+        Self::new(Verdict::Hold, Why::NotUnderWay, sentence)
     }
 }

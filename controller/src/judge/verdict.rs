@@ -1,24 +1,239 @@
-//! The verdict: from what is remembered and the tick at hand to a [`Ruling`].
+//! The verdict: from what is remembered and the tick at hand to a [`Ruling`]. Owns the order of the reasons; computes no evidence.
+//!
+//! A broken guardrail comes first, and whether going back would help; then what is missing to go on, from the plainest to the finest.
 
+use super::check::checks;
 use super::memory::Memory;
-use super::ruling::{Numbers, Ruling, Verdict, Why};
-use super::situation::Situation;
+use super::policy::Limit;
+use super::recent::{Piece, REACH_MS, Sickness};
+use super::ruling::{Check, CheckState, Numbers, Ruling, Verdict, Why};
+use super::situation::{Situation, Stage};
+use super::words::{count, percent, time, weight};
 use crate::observation::Observation;
 
-/// Rules on a rollout that is under way.
+/// Rules on a rollout that is under way, after the memory has taken in the tick.
 #[must_use]
 pub fn rule(situation: &Situation<'_>, memory: &Memory, observation: &Observation) -> Ruling {
-    let had = memory.control().sum();
-    let needed = situation.policy.baseline_requests;
-    let enough = situation.stage.is_none() && had.requests >= needed;
-    Ruling {
-        verdict: if enough { Verdict::Advance } else { Verdict::Hold },
-        why: if enough { Why::AllMet } else { Why::NotEnoughRequests },
-        sentence: format!("{}: control has had {} of {needed} requests", situation.flag, had.requests),
-        asks: false,
-        decides_in_ms: None,
-        checks: Vec::new(),
-        numbers: Numbers { control: had, seen: observation.seen, expected: observation.expected, ..Numbers::default() },
-        transition: None,
+    match situation.stage {
+        Some(stage) => Case { situation, memory, observation, stage, checks: checks(situation, memory) }.rule(),
+        None => baseline(situation, memory, observation),
     }
+}
+
+/// Before the first stage: control must have had enough requests since the attempt began (or was resumed) and must not be sick.
+fn baseline(situation: &Situation<'_>, memory: &Memory, observation: &Observation) -> Ruling {
+    let (policy, flag) = (situation.policy, situation.flag);
+    let control = memory.control.sum();
+    let numbers = Numbers { control, seen: observation.seen, expected: observation.expected, ..Numbers::default() };
+    let missing = policy.baseline_requests.saturating_sub(control.requests);
+    let say = |verdict, why, asks, sentence| Ruling { asks, numbers, ..Ruling::new(verdict, why, sentence) };
+    if !policy.is_observed(observation) {
+        return say(Verdict::Hold, Why::ProxiesMissing, false, format!("{flag}: waits: {}", proxies(observation)));
+    }
+    if let Some(sick) = memory.recent.control_above(policy.sick_above()) {
+        let sentence = format!("{flag}: does not begin: control is sick: {}", sickness(sick, policy.sick_above()));
+        return say(Verdict::Hold, Why::ControlSick, true, sentence);
+    }
+    if missing > 0 {
+        let had = count(control.requests);
+        let sentence = format!("{flag}: control has had {had} of {} requests", count(policy.baseline_requests));
+        let ruling = say(Verdict::Hold, Why::Baseline, false, sentence);
+        return Ruling { decides_in_ms: memory.recent.time_for(missing, |piece| piece.control.sum()), ..ruling };
+    }
+    let sentence = format!("{flag}: control has had {} requests; {}", count(control.requests), going_on(situation));
+    say(Verdict::Advance, Why::AllMet, false, sentence)
+}
+
+struct Case<'a> {
+    situation: &'a Situation<'a>,
+    memory: &'a Memory,
+    observation: &'a Observation,
+    stage: Stage,
+    checks: Vec<Check>,
+}
+
+impl Case<'_> {
+    fn rule(self) -> Ruling {
+        let ruling = self.broken().or_else(|| self.unseen()).or_else(|| self.missing()).or_else(|| self.waiting());
+        let ruling = ruling.unwrap_or_else(|| self.all_met());
+        let stage = &self.memory.stage;
+        let numbers = Numbers {
+            candidate: stage.candidate.sum(),
+            control: stage.control.sum(),
+            observed_ms: stage.observed_ms,
+            lasts_ms: self.stage.lasts_ms,
+            seen: self.observation.seen,
+            expected: self.observation.expected,
+        };
+        Ruling { checks: self.checks, numbers, ..ruling }
+    }
+
+    /// A limit is broken: back, unless control is no better or no more.
+    fn broken(&self) -> Option<Ruling> {
+        let fails = self.checks.iter().find(|check| check.state == CheckState::Fail);
+        let Some(check) = fails else { return self.both_fail() };
+        let place = weight(self.stage.weight_ppm);
+        let flag = self.situation.flag;
+        let Some(why_not) = self.no_way_back() else {
+            let sentence = format!("{flag}: rolled back at {place}: {}", check.sentence);
+            return Some(Ruling::new(Verdict::RollBack, Why::GuardrailBroken, sentence));
+        };
+        let sentence = format!("{flag}: holds at {place} for a person to decide: {}; but {why_not}", check.sentence);
+        Some(Ruling { asks: true, ..Ruling::new(Verdict::Hold, Why::ControlSick, sentence) })
+    }
+
+    /// At 100 % nobody is left on control, so that nothing is known of it; back is then the way.
+    fn no_way_back(&self) -> Option<String> {
+        if self.stage.is_whole() {
+            return None;
+        }
+        let limit = self.situation.policy.sick_above();
+        if let Some(sick) = self.memory.recent.control_above(limit) {
+            return Some(format!("control is sick too: {}", sickness(sick, limit)));
+        }
+        let share = f64::from(self.stage.weight_ppm) / f64::from(weir_core::share::WHOLE);
+        let gone = self.memory.recent.control_gone(share);
+        gone.then(|| format!("control has had no request in the last {}", time(REACH_MS)))
+    }
+
+    fn both_fail(&self) -> Option<Ruling> {
+        let limit = self.situation.policy.sick_above();
+        let recent = &self.memory.recent;
+        let shared =
+            self.checks.iter().find(|check| check.state == CheckState::Shared).map(|check| check.sentence.clone());
+        let both = || {
+            let (candidate, control) = (recent.candidate_above(limit)?, recent.control_above(limit)?);
+            (!self.stage.is_whole()).then(|| {
+                let rate = |sickness: Sickness| percent(sickness.tally.rate().unwrap_or(0.0));
+                format!("errors {} and {} in control, both above {}", rate(candidate), rate(control), percent(limit))
+            })
+        };
+        let sentence = self.holds(&format!("candidate and control both fail: {}", shared.or_else(both)?));
+        Some(Ruling { asks: true, ..Ruling::new(Verdict::Hold, Why::BothFail, sentence) })
+    }
+
+    /// Too little is seen to count time or to go on.
+    fn unseen(&self) -> Option<Ruling> {
+        if !self.situation.policy.is_observed(self.observation) {
+            let sentence = self.holds(&format!("{}; this time does not count", proxies(self.observation)));
+            return Some(Ruling::new(Verdict::Hold, Why::ProxiesMissing, sentence));
+        }
+        if let Some(pending) = self.memory.recent.hanging() {
+            let what = format!("{} requests of {} begun and not ended", count(pending), self.situation.candidate);
+            return Some(Ruling::new(Verdict::Hold, Why::Hanging, self.holds(&what)));
+        }
+        let whole = self.stage.is_whole();
+        let recent = self.memory.recent.sum();
+        let idle = [
+            (self.situation.candidate, recent.candidate.requests == 0),
+            (self.situation.control, !whole && recent.control.sum().requests == 0),
+        ];
+        let (name, _) = idle.into_iter().find(|(_, idle)| *idle)?;
+        let sentence = self.holds(&format!("no request of {name} in the last {}", time(REACH_MS)));
+        Some(Ruling::new(Verdict::Hold, Why::NoTraffic, sentence))
+    }
+
+    /// Requests are missing.
+    fn missing(&self) -> Option<Ruling> {
+        let had = self.memory.stage.control.sum().requests;
+        let needed = if self.stage.is_whole() { 0 } else { self.situation.policy.requests };
+        let unsettled = |check: &Check| check.metric == "latency" && !self.memory.is_settled(self.situation.policy);
+        let short =
+            |check: &&Check| matches!(check.state, CheckState::NotEnough | CheckState::NoData) && !unsettled(check);
+        let neediest = self.checks.iter().filter(short).max_by_key(|check| lacks(check));
+        let what = match neediest {
+            Some(check) if lacks(check) > 0 => {
+                let (had, needed) = (count(check.requests), count(check.requests_needed));
+                format!("{} has had {had} of {needed} requests that {} needs", self.situation.candidate, check.name)
+            }
+            _ if had < needed => {
+                format!("{} has had {} of {} requests", self.situation.control, count(had), count(needed))
+            }
+            _ => return self.settling(),
+        };
+        Some(self.later(Why::NotEnoughRequests, &what))
+    }
+
+    fn settling(&self) -> Option<Ruling> {
+        let policy = self.situation.policy;
+        let latency = policy.limits.iter().any(Limit::settles);
+        if !latency || self.memory.is_settled(policy) {
+            return None;
+        }
+        let left = policy.settle_ms.saturating_sub(self.memory.stage.elapsed_ms);
+        Some(self.later(Why::Settling, &format!("latency is not judged for another {}", time(left))))
+    }
+
+    /// The stage's time is not over, or it is and the counts are beyond a limit without evidence enough.
+    fn waiting(&self) -> Option<Ruling> {
+        let observed = self.memory.stage.observed_ms;
+        if observed < self.stage.lasts_ms {
+            let unclear = self.checks.iter().find(|check| check.state == CheckState::Unclear);
+            let kept = unclear.map_or_else(|| "all limits kept".to_owned(), |check| format!("{} unclear", check.name));
+            let what = format!("{} of {} observed, {kept}", time(observed), time(self.stage.lasts_ms));
+            return Some(self.later(Why::StageTime, &what));
+        }
+        let check = self.checks.iter().find(|check| check.state == CheckState::Unclear)?;
+        let sentence = self.holds(&format!("beyond its limit, but not yet with evidence enough: {}", check.sentence));
+        Some(Ruling::new(Verdict::Inconclusive, Why::Unclear, sentence))
+    }
+
+    fn all_met(&self) -> Ruling {
+        let situation = self.situation;
+        let place = weight(self.stage.weight_ppm);
+        let requests = count(self.memory.stage.candidate.sum().requests);
+        let rate = percent(self.memory.stage.candidate.sum().rate().unwrap_or(0.0));
+        let sentence = format!(
+            "{}: all limits kept at {place} for {}, {requests} requests with {rate} errors; {}",
+            situation.flag,
+            time(self.memory.stage.observed_ms),
+            going_on(situation)
+        );
+        Ruling::new(Verdict::Advance, Why::AllMet, sentence)
+    }
+
+    fn holds(&self, what: &str) -> String {
+        format!("{}: holds at {}: {what}", self.situation.flag, weight(self.stage.weight_ppm))
+    }
+
+    fn later(&self, why: Why, what: &str) -> Ruling {
+        let decides_in_ms = self.decides_in();
+        let forecast = decides_in_ms.map_or_else(String::new, |ms| format!("; decides in ~{}", time(ms)));
+        let sentence = format!("{}: at {}: {what}{forecast}", self.situation.flag, weight(self.stage.weight_ppm));
+        Ruling { decides_in_ms, ..Ruling::new(Verdict::Hold, why, sentence) }
+    }
+
+    /// When all that is missing will be there, if traffic goes on as it does: the longest of the waits.
+    fn decides_in(&self) -> Option<u64> {
+        let (policy, stage, recent) = (self.situation.policy, &self.memory.stage, &self.memory.recent);
+        let settle = policy.settle_ms.saturating_sub(stage.elapsed_ms);
+        let mut longest = self.stage.lasts_ms.saturating_sub(stage.observed_ms);
+        for check in &self.checks {
+            let requests = recent.time_for(lacks(check), |piece: &Piece| piece.candidate)?;
+            let wait = if check.metric == "latency" { settle.saturating_add(requests) } else { requests };
+            longest = longest.max(wait);
+        }
+        if !self.stage.is_whole() {
+            let missing = policy.requests.saturating_sub(stage.control.sum().requests);
+            longest = longest.max(recent.time_for(missing, |piece| piece.control.sum())?);
+        }
+        Some(longest)
+    }
+}
+
+fn lacks(check: &Check) -> u64 {
+    check.requests_needed.saturating_sub(check.requests)
+}
+
+fn proxies(observation: &Observation) -> String {
+    format!("only {} of {} proxies seen", observation.seen, observation.expected)
+}
+
+fn sickness(sick: Sickness, limit: f64) -> String {
+    let rate = percent(sick.tally.rate().unwrap_or(0.0));
+    format!("{rate} errors in the last {}, its worst cell left out, above {}", time(sick.span_ms), percent(limit))
+}
+
+fn going_on(situation: &Situation<'_>) -> String {
+    situation.next_ppm.map_or_else(|| "done".to_owned(), |ppm| format!("goes on to {}", weight(ppm)))
 }

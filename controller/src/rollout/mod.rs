@@ -10,3 +10,6 @@ mod tick;
 pub use command::{Command, Refusal};
 pub use plan::{Plan, PlanStage};
 pub use state::{Phase, RolloutState};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,296 @@
+//! [`Mixture`] and [`Starts`]: anytime-valid evidence that a share is above what is tolerated, as one number per ratio. Owns the
+//! e-process; knows nothing of variants, cells or guardrails.
+//!
+//! # The process
+//! In each tick, `x` of `n` marks fall on the side that is watched, and the tolerated share of that side is `q`:
+//! - errors against control: `n` errors of both variants, `x` of them the candidate's, `q = r0 e / (r0 e + c)` with the tolerated ratio
+//!   `r0` and the *observed* requests `e` (candidate) and `c` (control);
+//! - a ceiling or a quantile: `n` requests, `x` of them errors (or slow), `q` the ceiling (or 1 - quantile).
+//!
+//! Against `q` stand the shares with `rho` times its odds, `rho q / (rho q + 1 - q)`, for 24 values of `rho`, log-uniform from 1.05 to
+//! 64. The likelihood ratio of a tick is `rho^x / (1 + (rho - 1) q)^n`. Its expectation is at most 1 for every true share up to `q`,
+//! because it grows with `x`; so is that of products over ticks, whatever the shares `q` were, since they are known before the errors are.
+//!
+//! One product that starts once goes deaf in a healthy time, so evidence is a weighted sum over start times: a new one every 10 s of
+//! observed time, the k-th with weight `w_k = 1 / (k (k + 1))`, which sum to 1; starts that have not begun contribute their weight times
+//! 1, together `1 / (K + 1)` after `K` starts. Evidence of 1 / alpha is reached with probability at most alpha, over all time, when the
+//! limit is kept (Ville's inequality).
+//!
+//! # Why no list of starts is kept
+//! Every start is multiplied by the same ratio in a tick, and its weight never changes. So per `rho` the sum over all starts is one
+//! number: when a start begins its weight is added, then the sum is multiplied: `M <- (M + w_k) L` (the form of Shiryaev and Roberts).
+//! That is the sum itself, not an approximation, with nothing dropped.
+//!
+//! Sources: statistics.md 3.12; Lindon and Malek, arXiv 2011.03567 (counts); Shiryaev 1963, Roberts 1966 (sums over starts).
+
+use std::sync::LazyLock;
+
+use serde::{Deserialize, Serialize};
+
+/// How many ratios are mixed.
+pub const RATIOS: usize = 24;
+
+const LOWEST: f64 = 1.05;
+const HIGHEST: f64 = 64.0;
+
+/// A start begins when so much observed time has passed since the one before, milliseconds.
+const START_EVERY_MS: u64 = 10_000;
+
+/// No part of the sum is kept above this (as a natural logarithm; 5e34 : 1). Lowering evidence never makes it invalid, and after a
+/// fault that control shared the judge must not be deaf to the next for as long as the shared one lasted.
+const MOST: f64 = 80.0;
+
+/// Where a sum is before the first start: below every weight, and finite, for JSON has no infinity.
+const NOTHING: f64 = -1e300;
+
+struct Grid {
+    ln: [f64; RATIOS],
+    excess: [f64; RATIOS],
+}
+
+static GRID: LazyLock<Grid> = LazyLock::new(|| {
+    let step = (HIGHEST / LOWEST).ln() / f64::from(u32::try_from(RATIOS - 1).unwrap_or(1));
+    let mut at = LOWEST.ln() - step;
+    let ln = [(); RATIOS].map(|()| {
+        at += step;
+        at
+    });
+    Grid { ln, excess: ln.map(f64::exp_m1) }
+});
+
+/// The clock of starts, common to all mixtures that are watched together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Starts {
+    /// How many have begun.
+    begun: u32,
+    /// Observed time since the last began, milliseconds.
+    since_ms: u64,
+}
+
+impl Starts {
+    /// To be called once before each tick that carries information, with the time that the tick covers: the natural logarithm of the
+    /// new start's weight if one begins. Whether it does depends on time and exposure only, never on errors.
+    pub fn pass(&mut self, span_ms: u64) -> Option<f64> {
+        let begins = self.begun == 0 || self.since_ms >= START_EVERY_MS;
+        if begins {
+            self.begun = self.begun.saturating_add(1);
+            self.since_ms = 0;
+        }
+        self.since_ms = self.since_ms.saturating_add(span_ms);
+        let k = f64::from(self.begun);
+        begins.then(|| -k.ln() - k.ln_1p())
+    }
+
+    /// The weight of all starts that have not begun.
+    fn waiting(self) -> f64 {
+        (f64::from(self.begun) + 1.0).recip()
+    }
+}
+
+/// What a tick says.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Marks {
+    /// Marks on the side that is watched, at most `all`.
+    pub hits: f64,
+    /// All marks.
+    pub all: f64,
+    /// The share of hits that is tolerated, 0 to 1.
+    pub tolerated: f64,
+    /// What counts are divided by for errors that come in clusters, at least 1. Evidence stays valid whatever it is, if it is known
+    /// before the tick: the root of a likelihood ratio has a smaller expectation.
+    pub dispersion: f64,
+}
+
+/// The sum over the starts that have begun, for each ratio, as natural logarithms. Always finite.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Mixture([f64; RATIOS]);
+
+impl Default for Mixture {
+    fn default() -> Self {
+        Self([NOTHING; RATIOS])
+    }
+}
+
+impl Mixture {
+    /// A start of that weight (natural logarithm) begins.
+    pub fn begin(&mut self, ln_weight: f64) {
+        for sum in &mut self.0 {
+            *sum = ln_add(*sum, ln_weight);
+        }
+    }
+
+    /// Multiplies every start by the tick's likelihood ratio. At least one must have begun.
+    pub fn step(&mut self, marks: Marks) {
+        let Marks { hits, all, tolerated, dispersion } = marks;
+        for ((sum, ln), excess) in self.0.iter_mut().zip(&GRID.ln).zip(&GRID.excess) {
+            let ratio = hits * ln - all * (excess * tolerated).ln_1p();
+            *sum = (*sum + ratio / dispersion).clamp(NOTHING, MOST);
+        }
+    }
+
+    /// Natural logarithm of the evidence: the mean over the ratios, and the starts that are yet to come.
+    #[must_use]
+    pub fn ln_evidence(&self, starts: Starts) -> f64 {
+        let most = self.0.iter().fold(NOTHING, |most, sum| most.max(*sum)).max(starts.waiting().ln());
+        let begun: f64 = self.0.iter().map(|sum| (sum - most).exp()).sum();
+        let mean = begun / f64::from(u32::try_from(RATIOS).unwrap_or(1));
+        most + (mean + (starts.waiting().ln() - most).exp()).ln()
+    }
+}
+
+/// ln(e^a + e^b) for finite a and b.
+fn ln_add(a: f64, b: f64) -> f64 {
+    a.max(b) + (-(a - b).abs()).exp().ln_1p()
+}
+
+/// Evidence as odds: `340 : 1`, `4.1e6 : 1`, `0.02 : 1`. Takes the natural logarithm.
+#[must_use]
+pub fn odds(ln_evidence: f64) -> String {
+    let tens = ln_evidence / std::f64::consts::LN_10;
+    if (-2.0..4.0).contains(&tens) {
+        let value = ln_evidence.exp();
+        return match value {
+            v if v >= 99.95 => format!("{v:.0} : 1"),
+            v if v >= 0.995 => format!("{v:.1} : 1"),
+            v => format!("{v:.2} : 1"),
+        };
+    }
+    let mut power = tens.floor();
+    let mut mantissa = format!("{:.1}", 10f64.powf(tens - power));
+    if mantissa == "10.0" {
+        mantissa = "1.0".into();
+        power += 1.0;
+    }
+    format!("{mantissa}e{power:.0} : 1")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn marks(hits: f64, all: f64, tolerated: f64) -> Marks {
+        Marks { hits, all, tolerated, dispersion: 1.0 }
+    }
+
+    /// The definition, start by start, as statistics.md 3.12 writes it.
+    fn by_definition(ticks: &[(f64, f64, f64, f64, u64)], r0: f64) -> f64 {
+        let ratios: Vec<f64> = (0..24).map(|j| r0 * 1.05 * (64.0f64 / 1.05).powf(f64::from(j) / 23.0)).collect();
+        let mut starts: Vec<Vec<f64>> = Vec::new();
+        let mut since = u64::MAX;
+        for (x, y, e, c, span) in ticks {
+            if since >= 10_000 {
+                starts.push(vec![0.0; 24]);
+                since = 0;
+            }
+            since += span;
+            for sums in &mut starts {
+                for (sum, r) in sums.iter_mut().zip(&ratios) {
+                    let theta = |r: f64| r * e / (r * e + c);
+                    *sum += x * (theta(*r) / theta(r0)).ln() + y * ((1.0 - theta(*r)) / (1.0 - theta(r0))).ln();
+                }
+            }
+        }
+        let mut evidence = 1.0 / (starts.len() as f64 + 1.0);
+        for (k, sums) in starts.iter().enumerate() {
+            let k = k as f64 + 1.0;
+            evidence += sums.iter().map(|s| s.exp()).sum::<f64>() / 24.0 / (k * (k + 1.0));
+        }
+        evidence.ln()
+    }
+
+    #[test]
+    fn one_number_per_ratio_is_the_sum_over_all_starts() {
+        let mut rng = fastrand::Rng::with_seed(7);
+        let ticks: Vec<_> = (0..400)
+            .map(|_| {
+                let (e, c) = (f64::from(rng.u32(20..80)), f64::from(rng.u32(500..1500)));
+                (f64::from(rng.u32(0..4)), f64::from(rng.u32(0..25)), e, c, rng.u64(200..1800))
+            })
+            .collect();
+        let (mut starts, mut mixture) = (Starts::default(), Mixture::default());
+        for (i, (x, y, e, c, span)) in ticks.iter().enumerate() {
+            if let Some(weight) = starts.pass(*span) {
+                mixture.begin(weight);
+            }
+            mixture.step(marks(*x, x + y, 2.0 * e / (2.0 * e + c)));
+            let expected = by_definition(&ticks[..=i], 2.0);
+            let found = mixture.ln_evidence(starts);
+            assert!((found - expected).abs() < 1e-9, "tick {i}: {found} instead of {expected}");
+        }
+    }
+
+    #[test]
+    fn before_the_first_tick_evidence_is_one() {
+        assert_eq!(Mixture::default().ln_evidence(Starts::default()), 0.0);
+    }
+
+    #[test]
+    fn every_number_stays_finite_and_is_restored_exactly() {
+        for (hits, all, tolerated) in
+            [(0.0, 1e19, 0.5), (1e19, 1e19, 1e-9), (5.0, 5.0, 0.0), (0.0, 0.0, 0.0), (7.0, 7.0, 1.0), (0.0, 1e19, 1.0)]
+        {
+            let (mut starts, mut mixture) = (Starts::default(), Mixture::default());
+            for _ in 0..50 {
+                if let Some(weight) = starts.pass(3_000) {
+                    mixture.begin(weight);
+                }
+                mixture.step(marks(hits, all, tolerated));
+                let text = serde_json::to_string(&(starts, &mixture)).unwrap();
+                assert_eq!(
+                    serde_json::from_str::<(Starts, Mixture)>(&text).unwrap(),
+                    (starts, mixture.clone()),
+                    "{text}"
+                );
+                assert!(mixture.ln_evidence(starts).is_finite(), "{hits} of {all} at {tolerated}");
+            }
+        }
+    }
+
+    /// Under the limit itself the expectation is 1: summed exactly over all outcomes of two ticks of binomial counts.
+    #[test]
+    fn evidence_is_fair_at_the_limit() {
+        let (n, q) = (12u32, 0.2f64);
+        let chance = |x: u32| {
+            let choose = (0..x).fold(1.0, |c, i| c * f64::from(n - i) / f64::from(i + 1));
+            choose * q.powi(x.cast_signed()) * (1.0 - q).powi((n - x).cast_signed())
+        };
+        let mut mean = 0.0;
+        for (first, second) in (0..=n).flat_map(|a| (0..=n).map(move |b| (a, b))) {
+            let (mut starts, mut mixture) = (Starts::default(), Mixture::default());
+            for x in [first, second] {
+                if let Some(weight) = starts.pass(10_000) {
+                    mixture.begin(weight);
+                }
+                mixture.step(marks(f64::from(x), f64::from(n), q));
+            }
+            mean += chance(first) * chance(second) * mixture.ln_evidence(starts).exp();
+        }
+        assert!((mean - 1.0).abs() < 1e-9, "{mean}");
+    }
+
+    #[test]
+    fn a_start_begins_with_the_first_tick_and_after_each_ten_seconds() {
+        let mut starts = Starts::default();
+        let begun: Vec<usize> = (0..25).filter(|_| starts.pass(1_000).is_some()).collect();
+        assert_eq!(begun, [0, 10, 20]);
+        assert_eq!(Starts::default().pass(60_000), Some(-(2f64.ln())));
+    }
+
+    #[test]
+    fn odds_are_short() {
+        for (evidence, text) in [
+            (1.0, "1.0 : 1"),
+            (0.02, "0.02 : 1"),
+            (0.0004, "4.0e-4 : 1"),
+            (7.3, "7.3 : 1"),
+            (100.0, "100 : 1"),
+            (9_999.0, "9999 : 1"),
+            (4.1e6, "4.1e6 : 1"),
+            (9.99e5, "1.0e6 : 1"),
+        ] {
+            assert_eq!(odds(f64::ln(evidence)), text);
+        }
+        assert_eq!(odds(80.0), "5.5e34 : 1");
+    }
+}

@@ -1,0 +1,124 @@
+//! [`Guarded`]: evidence on errors that one bad client can't decide. The process of `evidence` runs over all cells and, for each of the
+//! 20 cells, over the candidate without it; what decides is the least of them. Owns that, and what the evidence rests on; knows no
+//! stage and no verdict.
+
+use serde::{Deserialize, Serialize};
+
+use super::evidence::{Marks, Mixture, Starts};
+use super::tally::{Cells, Tally, real};
+use crate::observation::CELL_COUNT;
+
+/// Errors that evidence must rest on before it decides.
+const LEAST_ERRORS: u64 = 5;
+/// Cells that they must come from.
+const LEAST_CELLS: u32 = 3;
+
+/// What is tolerated.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Tolerated {
+    /// Errors at most so many times control's rate.
+    Ratio(f64),
+    /// Errors at most this rate, 0 to 1.
+    Rate(f64),
+}
+
+/// What a tick saw.
+#[derive(Clone, Copy, Debug)]
+pub struct Tick<'a> {
+    /// Observed time.
+    pub span_ms: u64,
+    /// The candidate's counts.
+    pub candidate: &'a Cells,
+    /// Control's counts.
+    pub control: Tally,
+    /// What counts are divided by, at least 1; known before the tick.
+    pub dispersion: f64,
+}
+
+/// Evidence that the candidate's errors are beyond what is tolerated.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Guarded {
+    starts: Starts,
+    all: Mixture,
+    /// Without the candidate's i-th cell; control whole.
+    without: [Mixture; CELL_COUNT],
+    excursion: Excursion,
+}
+
+/// What evidence rests on: the counts since it was last at or below 1 : 1. Counted like this, the least numbers of errors and cells are
+/// those of the fault at hand, not of a day before it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Excursion {
+    /// The candidate's.
+    pub candidate: Cells,
+    /// Control's in the same ticks.
+    pub control: Tally,
+}
+
+impl Guarded {
+    /// Takes in a tick. One without requests of the candidate, or of control where it is compared with, carries no information: not
+    /// even its time counts.
+    pub fn step(&mut self, tick: &Tick<'_>, tolerated: Tolerated) {
+        let whole = tick.candidate.sum();
+        if marks(whole, tick, tolerated).is_none() {
+            return;
+        }
+        let begins = self.starts.pass(tick.span_ms);
+        let parts = tick.candidate.0.iter().map(|cell| whole.less(*cell));
+        for (mixture, part) in self.without.iter_mut().zip(parts).chain([(&mut self.all, whole)]) {
+            if let Some(weight) = begins {
+                mixture.begin(weight);
+            }
+            if let Some(marks) = marks(part, tick, tolerated) {
+                mixture.step(marks);
+            }
+        }
+        self.excursion.candidate.add(tick.candidate);
+        self.excursion.control.add(tick.control);
+        if self.ln_evidence() <= 0.0 {
+            self.excursion = Excursion::default();
+        }
+    }
+
+    /// Natural logarithm of the evidence that decides: the least of those with one cell of the candidate left out, so at most that
+    /// without its worst. Each of them is valid by itself, so the least is.
+    #[must_use]
+    pub fn ln_evidence(&self) -> f64 {
+        let without = self.without.iter().map(|mixture| mixture.ln_evidence(self.starts));
+        without.fold(self.ln_evidence_of_all(), f64::min)
+    }
+
+    /// Natural logarithm of the evidence over all cells.
+    #[must_use]
+    pub fn ln_evidence_of_all(&self) -> f64 {
+        self.all.ln_evidence(self.starts)
+    }
+
+    /// What the evidence rests on.
+    #[must_use]
+    pub fn excursion(&self) -> &Excursion {
+        &self.excursion
+    }
+}
+
+impl Excursion {
+    /// Enough errors from enough cells to decide.
+    #[must_use]
+    pub fn is_broad(&self) -> bool {
+        self.candidate.sum().errors >= LEAST_ERRORS && self.candidate.with_errors() >= LEAST_CELLS
+    }
+}
+
+fn marks(candidate: Tally, tick: &Tick<'_>, tolerated: Tolerated) -> Option<Marks> {
+    let (x, e) = (real(candidate.errors), real(candidate.requests));
+    let (y, c) = (real(tick.control.errors), real(tick.control.requests));
+    let dispersion = tick.dispersion;
+    match tolerated {
+        Tolerated::Ratio(ratio) => (e > 0.0 && c > 0.0).then(|| {
+            let tolerated = ratio * e / (ratio * e + c);
+            Marks { hits: x, all: x + y, tolerated, dispersion }
+        }),
+        Tolerated::Rate(tolerated) => (e > 0.0).then_some(Marks { hits: x, all: e, tolerated, dispersion }),
+    }
+}

@@ -1,0 +1,5 @@
+//! The judge and the rollout on simulated observations: counts are drawn per cell and tick, with seeds, without a proxy.
+mod detection;
+mod false_alarms;
+mod rollouts;
+mod world;

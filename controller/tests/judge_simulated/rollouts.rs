@@ -1,0 +1,220 @@
+//! Whole rollouts, from start to end, on simulated traffic.
+
+use weir_controller::judge::{Ruling, Transition, Verdict, Why};
+use weir_controller::rollout::{Command, Phase, RolloutState};
+use weir_core::document::{Advance, Guardrail, Policy, Rollout, Stage};
+use weir_core::share::Share;
+use weir_core::span::Span;
+
+use crate::world::{Behaviour, HEALTHY, World};
+
+fn share(percent: &str) -> Share {
+    Share::from_percent(percent).unwrap()
+}
+
+fn rollout() -> Rollout {
+    let stage = |weight| Stage { weight: share(weight), lasts: Span::from_ms(60_000) };
+    Rollout {
+        control: "stable".into(),
+        candidate: "next".into(),
+        salt: "weir/checkout".into(),
+        stages: vec![stage("5%"), stage("25%"), stage("100%")],
+        policy: Policy {
+            alpha: 0.01,
+            baseline_requests: 300,
+            advance: Advance { requests: 300, power: 0.8, error_floor: share("1%"), proxies: share("90%") },
+            settle: Span::from_ms(10_000),
+            guardrails: vec![
+                Guardrail::Errors { ratio: Some(2.0), max: Some(share("5%")) },
+                Guardrail::Latency { quantile: 0.95, max_us: 200_000 },
+            ],
+        },
+    }
+}
+
+fn started(rollout: &Rollout) -> RolloutState {
+    RolloutState::default().command(&Command::Start { force: false }, rollout, Some("stable"), 0).unwrap()
+}
+
+/// Runs for so many seconds, or until it is no longer under way; every state is stored and read back. Gives the last ruling made while
+/// it was, and the changes with their second.
+fn run(state: &mut RolloutState, world: &mut World, seconds: u32) -> (Ruling, Vec<(u32, Transition)>) {
+    let mut changes = Vec::new();
+    let mut last = None;
+    for second in 1..=seconds {
+        let observation = world.tick(f64::from(state.weight_ppm) / 1e6);
+        let (next, ruling) = state.tick("checkout", &observation);
+        let text = serde_json::to_string(&next).unwrap();
+        *state = serde_json::from_str(&text).unwrap();
+        assert_eq!(*state, next, "stored and read back");
+        assert_eq!(serde_json::from_str::<Ruling>(&serde_json::to_string(&ruling).unwrap()).unwrap(), ruling);
+        changes.extend(ruling.transition.map(|change| (second, change)));
+        last = Some(ruling);
+        if !state.phase.is_under_way() {
+            break;
+        }
+    }
+    (last.unwrap(), changes)
+}
+
+/// Until the stage has gone on for some seconds.
+fn until_stage(state: &mut RolloutState, world: &mut World, stage: usize) {
+    for _ in 0..600 {
+        if state.phase == (Phase::Running { stage }) {
+            run(state, world, 20);
+            return;
+        }
+        run(state, world, 1);
+    }
+    panic!("stage {stage} did not begin: {:?}", state.phase);
+}
+
+#[test]
+fn a_healthy_candidate_completes() {
+    for seed in 0..5 {
+        let (mut state, mut world) = (started(&rollout()), World::new(seed));
+        let (ruling, changes) = run(&mut state, &mut world, 400);
+        println!("{}", ruling.sentence);
+        let stages = [0, 1, 2].map(|stage| Transition::Stage { stage });
+        let kinds: Vec<Transition> = changes.iter().map(|(_, change)| *change).collect();
+        assert_eq!(kinds, [&stages[..], &[Transition::Done]].concat(), "seed {seed}: {}", ruling.sentence);
+        assert_eq!((state.phase, state.weight_ppm), (Phase::Done, 1_000_000));
+        assert!(changes[3].0 <= 1 + 3 * 62, "{changes:?}");
+    }
+}
+
+#[test]
+fn a_failing_candidate_is_rolled_back_at_every_stage() {
+    for seed in 0..10 {
+        for stage in 0..3 {
+            let (mut state, mut world) = (started(&rollout()), World::new(seed));
+            until_stage(&mut state, &mut world, stage);
+            world.candidate = Behaviour { errors: 0.2, ..HEALTHY };
+            let (ruling, changes) = run(&mut state, &mut world, 60);
+            println!("{}", ruling.sentence);
+            assert_eq!(changes.len(), 1, "seed {seed}: {}", ruling.sentence);
+            assert!(changes[0].0 <= 6 && changes[0].1 == Transition::RolledBack, "{changes:?}");
+            assert_eq!((ruling.verdict, ruling.why), (Verdict::RollBack, Why::GuardrailBroken));
+            assert_eq!((state.phase, state.weight_ppm, state.mask), (Phase::RolledBack, 0, true));
+        }
+    }
+}
+
+#[test]
+fn a_slow_candidate_is_rolled_back() {
+    for seed in 0..10 {
+        for stage in 0..3 {
+            let (mut state, mut world) = (started(&rollout()), World::new(seed));
+            until_stage(&mut state, &mut world, stage);
+            world.candidate = Behaviour { slow: 0.2, ..HEALTHY };
+            let (ruling, changes) = run(&mut state, &mut world, 60);
+            println!("{}", ruling.sentence);
+            assert_eq!(ruling.verdict, Verdict::RollBack, "{}", ruling.sentence);
+            assert!(ruling.sentence.contains("p95") && changes[0].0 <= 15, "{changes:?} {}", ruling.sentence);
+        }
+    }
+}
+
+#[test]
+fn whoever_fails_alike_is_held_with_the_reason_and_goes_on_after() {
+    for behaviour in [Behaviour { errors: 0.2, ..HEALTHY }, Behaviour { slow: 0.2, ..HEALTHY }] {
+        for seed in 0..10 {
+            for stage in [0, 1] {
+                let (mut state, mut world) = (started(&rollout()), World::new(seed));
+                until_stage(&mut state, &mut world, stage);
+                (world.candidate, world.control) = (behaviour, behaviour);
+                let (ruling, changes) = run(&mut state, &mut world, 300);
+                assert_eq!((ruling.verdict, ruling.why), (Verdict::Hold, Why::BothFail), "{}", ruling.sentence);
+                assert!(changes.is_empty() && ruling.asks, "{changes:?} {}", ruling.sentence);
+                if seed == 0 {
+                    println!("{}", ruling.sentence);
+                }
+                (world.candidate, world.control) = (HEALTHY, HEALTHY);
+                let (ruling, _) = run(&mut state, &mut world, 1_200);
+                assert_eq!(state.phase, Phase::Done, "{}", ruling.sentence);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_failing_candidate_is_not_taken_back_onto_a_sick_control() {
+    for seed in 0..10 {
+        let (mut state, mut world) = (started(&rollout()), World::new(seed));
+        until_stage(&mut state, &mut world, 1);
+        world.control = Behaviour { errors: 0.15, ..HEALTHY };
+        run(&mut state, &mut world, 10);
+        world.candidate = Behaviour { errors: 0.9, ..HEALTHY };
+        let (ruling, changes) = run(&mut state, &mut world, 60);
+        println!("{}", ruling.sentence);
+        assert_eq!((ruling.verdict, ruling.why, ruling.asks), (Verdict::Hold, Why::ControlSick, true));
+        assert!(changes.is_empty());
+        world.control = HEALTHY;
+        let (ruling, _) = run(&mut state, &mut world, 60);
+        assert_eq!(ruling.verdict, Verdict::RollBack, "{}", ruling.sentence);
+    }
+}
+
+#[test]
+fn no_traffic_is_hold() {
+    let (mut state, mut world) = (started(&rollout()), World::new(1));
+    world.rate = 0.0;
+    let (ruling, _) = run(&mut state, &mut world, 100);
+    assert_eq!((ruling.verdict, ruling.why, state.phase), (Verdict::Hold, Why::Baseline, Phase::Baseline));
+    world.rate = 1_000.0;
+    until_stage(&mut state, &mut world, 0);
+    world.rate = 0.0;
+    let (ruling, changes) = run(&mut state, &mut world, 3_600);
+    println!("{}", ruling.sentence);
+    assert_eq!((ruling.verdict, ruling.why), (Verdict::Hold, Why::NoTraffic));
+    assert!(changes.is_empty());
+}
+
+#[test]
+fn too_few_requests_are_hold_with_how_many_of_how_many() {
+    let (mut state, mut world) = (started(&rollout()), World::new(1));
+    world.rate = 20.0;
+    let (ruling, changes) = run(&mut state, &mut world, 300);
+    println!("{}", ruling.sentence);
+    assert_eq!((ruling.verdict, ruling.why), (Verdict::Hold, Why::NotEnoughRequests));
+    assert!(changes.len() == 1 && ruling.decides_in_ms.is_some() && ruling.sentence.contains(" of 8"), "{ruling:?}");
+}
+
+#[test]
+fn time_without_enough_proxies_does_not_count() {
+    let (mut state, mut world) = (started(&rollout()), World::new(1));
+    until_stage(&mut state, &mut world, 0);
+    world.seen = 2;
+    let (ruling, changes) = run(&mut state, &mut world, 600);
+    println!("{}", ruling.sentence);
+    assert_eq!((ruling.verdict, ruling.why), (Verdict::Hold, Why::ProxiesMissing));
+    assert!(changes.is_empty() && ruling.numbers.observed_ms <= 21_000);
+    world.candidate = Behaviour { errors: 0.2, ..HEALTHY };
+    assert_eq!(run(&mut state, &mut world, 20).0.verdict, Verdict::RollBack, "what is seen still counts against it");
+}
+
+#[test]
+fn one_bad_client_never_rolls_back() {
+    for seed in 0..5 {
+        let (mut state, mut world) = (started(&rollout()), World::new(seed));
+        until_stage(&mut state, &mut world, 0);
+        world.storm = 20.0;
+        let (ruling, changes) = run(&mut state, &mut world, 900);
+        assert!(changes.iter().all(|(_, change)| *change != Transition::RolledBack), "{}", ruling.sentence);
+    }
+}
+
+#[test]
+fn evidence_that_is_not_enough_is_inconclusive() {
+    let mut rollout = rollout();
+    rollout.policy.guardrails = vec![Guardrail::Errors { ratio: None, max: Some(share("2%")) }];
+    rollout.policy.alpha = 1e-9;
+    rollout.stages = vec![Stage { weight: share("50%"), lasts: Span::from_ms(10_000) }];
+    let (mut state, mut world) = (started(&rollout), World::new(3));
+    world.rate = 200.0;
+    world.candidate = Behaviour { errors: 0.04, ..HEALTHY };
+    let (ruling, changes) = run(&mut state, &mut world, 20);
+    println!("{}", ruling.sentence);
+    assert_eq!((ruling.verdict, ruling.why), (Verdict::Inconclusive, Why::Unclear));
+    assert_eq!(changes.len(), 1);
+}
