@@ -1,6 +1,7 @@
 //! Weir's decision plane: observe, judge, publish.
 pub mod clock;
 pub mod judge;
+pub mod lifecycle;
 pub mod observation;
 pub mod observe;
 pub mod publish;

@@ -1,0 +1,167 @@
+//! The life of a document: which documents may follow which while rollouts hold users. Pure: two checked documents and the rollouts'
+//! states in, conflicts and consequences out. Knows neither database nor API.
+//!
+//! A rollout that is under way or has ended at 100 % has put users on its candidate by weight, salt and identity; a document that takes
+//! one of these away moves everybody at once, without a verdict. So it is refused, unless the candidate has become the defaultVariant
+//! (then they keep what they have), or a person insists and says why.
+
+mod diff;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+pub use diff::{Change, changes};
+use weir_core::check::Fault;
+use weir_core::document::{Document, Flag, Rollout};
+
+use crate::rollout::{Phase, RolloutState};
+
+/// What a new document would do to the rollouts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Review {
+    /// Why it is refused unless forced; empty if it may be applied as it is.
+    pub conflicts: Vec<Fault>,
+    /// Flags whose attempt ends with the new document: their rollout, or what it rolled out, is no longer there.
+    pub ended: Vec<String>,
+}
+
+/// Reviews the step from one document to the next.
+#[must_use]
+pub fn review(old: &Document, new: &Document, states: &BTreeMap<String, RolloutState>) -> Review {
+    let mut review = Review::default();
+    let mut holding = Vec::new();
+    for flag in &old.flags {
+        let (Some(rollout), Some(state)) = (&flag.rollout, states.get(&flag.key)) else { continue };
+        let Some(hold) = Hold::of(flag, rollout, state, new) else { continue };
+        hold.review(&mut review);
+        if !hold.kept_by_default() {
+            holding.push(flag.key.as_str());
+        }
+    }
+    review_document(old, new, &holding, &mut review);
+    review
+}
+
+/// Identity and hashing belong to the whole document: they place every user of every rollout.
+fn review_document(old: &Document, new: &Document, holding: &[&str], review: &mut Review) {
+    let flags = holding.join(", ");
+    if holding.is_empty() {
+        return;
+    }
+    if old.identity != new.identity {
+        let allowed = format!("the identity as it is, while users are on a candidate of {flags}: {FLIP}");
+        review.conflicts.push(fault("$.weir.identity", "another identity", allowed));
+    }
+    if old.hashing != new.hashing {
+        let allowed = format!("the hashing as it is, while users are on a candidate of {flags}: {FLIP}");
+        review.conflicts.push(fault("$.weir.hashing", "another hashing", allowed));
+    }
+}
+
+const FLIP: &str = "everybody would be placed anew";
+
+/// A rollout that holds users, and what the new document has of it.
+struct Hold<'a> {
+    key: &'a str,
+    old: &'a Rollout,
+    /// At 100 %, all stages over.
+    done: bool,
+    attempt: u64,
+    flag: Option<&'a Flag>,
+    rollout: Option<&'a Rollout>,
+}
+
+impl<'a> Hold<'a> {
+    fn of(flag: &'a Flag, old: &'a Rollout, state: &RolloutState, new: &'a Document) -> Option<Self> {
+        let done = match state.phase {
+            Phase::Idle | Phase::RolledBack => return None,
+            Phase::Baseline | Phase::Running { .. } | Phase::Paused => false,
+            Phase::Done => true,
+        };
+        let next = new.flags.iter().find(|candidate| candidate.key == flag.key);
+        let rollout = next.and_then(|flag| flag.rollout.as_ref());
+        Some(Self { key: &flag.key, old, done, attempt: state.attempt, flag: next, rollout })
+    }
+
+    /// Everybody has the candidate, and the new document gives it to everybody by default.
+    fn kept_by_default(&self) -> bool {
+        let default = self.flag.filter(|flag| flag.enabled).and_then(Flag::default_name);
+        self.done && default == Some(self.old.candidate.as_str())
+    }
+
+    fn review(&self, review: &mut Review) {
+        let Some(flag) = self.flag else {
+            self.conflict(review, "flags", "", "nothing", "the flag");
+            review.ended.push(self.key.to_owned());
+            return;
+        };
+        if !flag.enabled {
+            self.conflict(review, "flags", ".state", "\"DISABLED\"", "\"ENABLED\"");
+        }
+        self.review_default(flag, review);
+        match self.rollout {
+            Some(rollout) => self.review_rollout(rollout, review),
+            None if self.kept_by_default() => {}
+            None => self.conflict(review, "weir.rollouts", "", "nothing", "the rollout"),
+        }
+        let gone = self.rollout.is_none_or(|rollout| !same_variants(self.old, rollout));
+        if gone || !flag.enabled {
+            review.ended.push(self.key.to_owned());
+        }
+    }
+
+    /// While an attempt is under way the judge compares with control, and who is not on the candidate must have control.
+    fn review_default(&self, flag: &Flag, review: &mut Review) {
+        let control = self.old.control.as_str();
+        let default = flag.default_name();
+        if !self.done && default != Some(control) {
+            let found = default.map_or_else(|| "nothing".to_owned(), |name| format!("{name:?}"));
+            self.conflict(review, "flags", ".defaultVariant", &found, &format!("{control:?}"));
+        }
+    }
+
+    fn review_rollout(&self, new: &Rollout, review: &mut Review) {
+        let kept = self.kept_by_default();
+        let next_begins_here = kept && new.control == self.old.candidate;
+        if !same_variants(self.old, new) && !next_begins_here {
+            for (name, old, new) in
+                [(".control", &self.old.control, &new.control), (".candidate", &self.old.candidate, &new.candidate)]
+            {
+                if old != new {
+                    self.conflict(review, "weir.rollouts", name, &format!("{new:?}"), &format!("{old:?}"));
+                }
+            }
+        }
+        if self.old.salt != new.salt && !kept {
+            self.conflict(
+                review,
+                "weir.rollouts",
+                ".salt",
+                &format!("{:?}", new.salt),
+                &format!("{:?}", self.old.salt),
+            );
+        }
+    }
+
+    fn conflict(&self, review: &mut Review, place: &str, field: &str, found: &str, allowed: &str) {
+        let key = diff::key(self.key);
+        let why = if self.done {
+            format!(
+                "attempt {} ended at 100 % and everybody has {:?}: make it the defaultVariant first, or roll back",
+                self.attempt, self.old.candidate
+            )
+        } else {
+            format!("attempt {} is under way: roll it back first", self.attempt)
+        };
+        review.conflicts.push(fault(&format!("$.{place}{key}{field}"), found, format!("{allowed} ({why})")));
+    }
+}
+
+fn same_variants(a: &Rollout, b: &Rollout) -> bool {
+    a.control == b.control && a.candidate == b.candidate
+}
+
+fn fault(path: &str, found: &str, allowed: String) -> Fault {
+    Fault { path: path.to_owned(), found: found.to_owned(), allowed }
+}
