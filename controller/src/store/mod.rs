@@ -94,6 +94,8 @@ pub struct Stored {
     pub rollouts: BTreeMap<String, String>,
     /// The observer's last cumulative values, as JSON.
     pub cumulative: Option<String>,
+    /// Configurations that proxies have refused, by node, as JSON.
+    pub refused: Option<String>,
 }
 
 /// One observation of one attempt.
@@ -124,6 +126,8 @@ pub struct Batch {
     pub rollouts: BTreeMap<String, String>,
     /// The observer's cumulative values after the observations below, as JSON.
     pub cumulative: Option<String>,
+    /// Configurations that proxies have refused, by node, as JSON.
+    pub refused: Option<String>,
     /// What was observed.
     pub observations: Vec<Observed>,
     /// What was decided.
@@ -143,6 +147,7 @@ impl Batch {
             || self.kill.is_some()
             || self.flag_kills.is_some()
             || self.generation.is_some()
+            || self.refused.is_some()
             || !self.ledger.is_empty()
     }
 }
@@ -226,12 +231,14 @@ fn load(connection: &Connection) -> rusqlite::Result<Stored> {
             Ok(StoredDocument { hash: row.get(0)?, text: row.get(1)? })
         })
         .optional()?;
-    let cumulative = connection.query_row("SELECT json FROM cumulative", [], |row| row.get(0)).optional()?;
+    let kept =
+        |name: &str| connection.query_row("SELECT json FROM kept WHERE name = ?1", [name], |row| row.get(0)).optional();
+    let (cumulative, refused) = (kept("cumulative")?, kept("refused")?);
     let mut flags = connection.prepare("SELECT flag FROM flag_kills")?;
     let flag_kills = flags.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
     let mut rollouts = connection.prepare("SELECT flag, state FROM rollouts")?;
     let rollouts = rollouts.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
-    Ok(Stored { document, kill, flag_kills, generation: generation.cast_unsigned(), rollouts, cumulative })
+    Ok(Stored { document, kill, flag_kills, generation: generation.cast_unsigned(), rollouts, cumulative, refused })
 }
 
 fn write_state(transaction: &Transaction<'_>, batch: &Batch) -> rusqlite::Result<()> {
@@ -253,8 +260,10 @@ fn write_state(transaction: &Transaction<'_>, batch: &Batch) -> rusqlite::Result
     for (flag, state) in &batch.rollouts {
         transaction.execute("INSERT OR REPLACE INTO rollouts (flag, state) VALUES (?1, ?2)", [flag, state])?;
     }
-    if let Some(json) = &batch.cumulative {
-        transaction.execute("INSERT OR REPLACE INTO cumulative (id, json) VALUES (1, ?1)", [json])?;
+    for (name, json) in [("cumulative", &batch.cumulative), ("refused", &batch.refused)] {
+        if let Some(json) = json {
+            transaction.execute("INSERT OR REPLACE INTO kept (name, json) VALUES (?1, ?2)", [name, json])?;
+        }
     }
     Ok(())
 }

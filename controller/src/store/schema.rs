@@ -25,7 +25,7 @@ CREATE TABLE flag_kills (flag TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE rollouts (flag TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE observations (flag TEXT NOT NULL, attempt INTEGER NOT NULL, at_ms INTEGER NOT NULL, json TEXT NOT NULL);
 CREATE INDEX observations_by_attempt ON observations (flag, attempt, at_ms);
-CREATE TABLE cumulative (id INTEGER PRIMARY KEY CHECK (id = 1), json TEXT NOT NULL);
+CREATE TABLE kept (name TEXT PRIMARY KEY, json TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE ledger (
     seq INTEGER PRIMARY KEY,
     at_ms INTEGER NOT NULL,

@@ -26,6 +26,7 @@ fn full_batch() -> Batch {
         generation: Some(9),
         rollouts: BTreeMap::from([("checkout".to_owned(), r#"{"phase":"idle"}"#.to_owned())]),
         cumulative: Some(r#"{"a":1}"#.to_owned()),
+        refused: Some("{}".to_owned()),
         observations: vec![observed(1, 5)],
         ledger: vec![entry("start"), entry("advance")],
     }
@@ -52,7 +53,7 @@ fn what_is_written_is_there_after_reopening() {
     assert_eq!(Some(stored.flag_kills), batch.flag_kills);
     assert_eq!(stored.generation, 9);
     assert_eq!(stored.rollouts, batch.rollouts);
-    assert_eq!(stored.cumulative, batch.cumulative);
+    assert_eq!((stored.cumulative, stored.refused), (batch.cumulative, batch.refused));
     let kinds: Vec<_> = store.ledger(None, 0, 10).unwrap().into_iter().map(|row| row.entry.kind).collect();
     assert_eq!(kinds, ["start", "advance"]);
     assert_eq!(store.verify().unwrap(), None);

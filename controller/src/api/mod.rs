@@ -1,0 +1,246 @@
+//! The HTTP API: one endpoint a verb, all answers JSON but `/metrics`. Owns what a request may look like and which status code an answer
+//! has; decides nothing and waits for no proxy unless asked to.
+//!
+//! It listens on loopback, where the user's own browser also is: so a request must name a loopback host and, if it orders anything, be
+//! declared as JSON, which no foreign web page can do without being asked first.
+
+mod body;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Json, Response};
+use axum::routing::{get, post};
+use serde::{Deserialize, Serialize};
+use weir_core::check::{self, Fault};
+use weir_core::document::Document;
+
+use crate::report::{self, Answer, Failure, FaultText, Status};
+use crate::rollout::Command;
+use crate::run::{Handle, Order, Refused, update};
+use body::{Fields, MAX_BYTES};
+
+/// What `validate` answers to a document without a fault.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Valid {
+    /// How many flags it has.
+    pub flags: usize,
+    /// And rollouts.
+    pub rollouts: usize,
+}
+
+/// The API around a running loop.
+pub fn router(handle: Handle) -> Router {
+    Router::new()
+        .route("/api/v1/validate", post(validate))
+        .route("/api/v1/apply", post(apply))
+        .route("/api/v1/status", get(status))
+        .route("/api/v1/ledger", get(ledger))
+        .route("/api/v1/{verb}", post(order))
+        .route("/metrics", get(metrics))
+        .route("/healthz", get(health))
+        .fallback(|| async { Error::new(StatusCode::NOT_FOUND, "no such endpoint") })
+        .method_not_allowed_fallback(|| async { Error::new(StatusCode::METHOD_NOT_ALLOWED, "not with this method") })
+        .layer(DefaultBodyLimit::max(MAX_BYTES))
+        .layer(middleware::from_fn(only_from_here))
+        .with_state(handle)
+}
+
+/// A refusal with its status code.
+#[derive(Debug)]
+struct Error {
+    status: StatusCode,
+    failure: Failure,
+}
+
+impl Error {
+    fn new(status: StatusCode, error: impl ToString) -> Self {
+        Self { status, failure: Failure { error: error.to_string(), faults: Vec::new() } }
+    }
+
+    fn faults(status: StatusCode, error: impl ToString, faults: Vec<Fault>) -> Self {
+        let faults = faults.into_iter().map(FaultText::from).collect();
+        Self { status, failure: Failure { error: error.to_string(), faults } }
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        (self.status, Json(self.failure)).into_response()
+    }
+}
+
+impl From<Refused> for Error {
+    fn from(refused: Refused) -> Self {
+        let status = match refused {
+            Refused::NotFound(_) => StatusCode::NOT_FOUND,
+            Refused::Conflict(_) | Refused::Document(_) => StatusCode::CONFLICT,
+            Refused::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Refused::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        let error = refused.to_string();
+        match refused {
+            Refused::Document(faults) => Self::faults(status, error, faults),
+            Refused::NotFound(_) | Refused::Conflict(_) | Refused::Failed(_) | Refused::Stopping => {
+                Self::new(status, error)
+            }
+        }
+    }
+}
+
+async fn validate(headers: HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<Json<Valid>, Error> {
+    let mut fields = Fields::read(&headers, body, &["document"])?;
+    let text = fields.document();
+    fields.finish()?;
+    let (_, document) = checked(text).await?;
+    let rollouts = document.flags.iter().filter(|flag| flag.rollout.is_some()).count();
+    Ok(Json(Valid { flags: document.flags.len(), rollouts }))
+}
+
+async fn apply(
+    State(handle): State<Handle>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<Answer>, Error> {
+    let mut fields = Fields::read(&headers, body, &["document", "force", "reason", "wait_ms"])?;
+    let (text, force, reason) = (fields.document(), fields.force(), fields.reason());
+    let wait = fields.wait();
+    fields.finish()?;
+    let (text, document) = checked(text).await?;
+    let order = Order::Apply { text, document: Box::new(document), force, reason };
+    obeyed(&handle, order, wait).await
+}
+
+async fn order(
+    State(handle): State<Handle>,
+    Path(verb): Path<String>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<Answer>, Error> {
+    let known: &[&str] = match verb.as_str() {
+        "start" => &["flag", "force", "reason", "wait_ms"],
+        "resume" | "rollback" => &["flag", "reason", "wait_ms"],
+        "kill" | "revive" => &["flag", "all", "reason", "wait_ms"],
+        _ => return Err(Error::new(StatusCode::NOT_FOUND, "no such verb")),
+    };
+    let mut fields = Fields::read(&headers, body, known)?;
+    let (flag, force, reason) = (fields.flag(), fields.force(), fields.reason());
+    let wait = fields.wait();
+    fields.finish()?;
+    let command = match verb.as_str() {
+        "start" => Command::Start { force },
+        "resume" => Command::Resume,
+        "rollback" => Command::Rollback,
+        "kill" => Command::Kill,
+        _ => Command::Revive,
+    };
+    let order = match flag {
+        Some(flag) => Order::Rollout { flag, command, reason },
+        None if command == Command::Kill => Order::KillAll { reason },
+        None => Order::ReviveAll { reason },
+    };
+    obeyed(&handle, order, wait).await
+}
+
+/// Sends an order and waits, if asked to, until every connected proxy has applied it.
+async fn obeyed(handle: &Handle, order: Order, wait: Duration) -> Result<Json<Answer>, Error> {
+    let mut answer = handle.order(order).await?;
+    let mut status = handle.status();
+    let applied = async {
+        loop {
+            update(&mut answer, &status.borrow_and_update());
+            if answer.complete || status.changed().await.is_err() {
+                return;
+            }
+        }
+    };
+    // Whoever has not applied it by then is named in the answer.
+    let _ = tokio::time::timeout(wait, applied).await;
+    Ok(Json(answer))
+}
+
+/// Core's check, off the threads that serve others: a document may be megabytes.
+async fn checked(text: String) -> Result<(String, Document), Error> {
+    let task = tokio::task::spawn_blocking(move || check::check(&text).map(|document| (text, document)));
+    match task.await {
+        Ok(Ok(checked)) => Ok(checked),
+        Ok(Err(faults)) => {
+            let error = format!("the document has {} faults; nothing was changed", faults.len());
+            Err(Error::faults(StatusCode::UNPROCESSABLE_ENTITY, error, faults))
+        }
+        Err(error) => Err(Error::new(StatusCode::INTERNAL_SERVER_ERROR, error)),
+    }
+}
+
+#[derive(Deserialize)]
+struct OfFlag {
+    flag: Option<String>,
+}
+
+async fn status(State(handle): State<Handle>, Query(query): Query<OfFlag>) -> Result<Json<Status>, Error> {
+    let status = handle.status().borrow().clone();
+    let Some(flag) = query.flag else { return Ok(Json((*status).clone())) };
+    let mut status = (*status).clone();
+    status.rollouts.retain(|rollout| rollout.flag == flag);
+    if status.rollouts.is_empty() {
+        return Err(Error::new(StatusCode::NOT_FOUND, format!("no rollout of flag {flag:?} in the document")));
+    }
+    Ok(Json(status))
+}
+
+#[derive(Deserialize)]
+struct OfLedger {
+    flag: Option<String>,
+    #[serde(default)]
+    after: u64,
+    limit: Option<u32>,
+}
+
+async fn ledger(
+    State(handle): State<Handle>,
+    Query(query): Query<OfLedger>,
+) -> Result<Json<Vec<crate::store::Row>>, Error> {
+    let limit = query.limit.unwrap_or(100).min(1_000);
+    match handle.ledger(query.flag, query.after, limit).await {
+        Some(Ok(rows)) => Ok(Json(rows)),
+        Some(Err(error)) => Err(Error::new(StatusCode::INTERNAL_SERVER_ERROR, error)),
+        None => Err(Refused::Stopping.into()),
+    }
+}
+
+async fn metrics(State(handle): State<Handle>) -> impl IntoResponse {
+    let text = report::metrics(&handle.status().borrow());
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
+}
+
+async fn health(State(handle): State<Handle>) -> Result<&'static str, Error> {
+    match handle.status().has_changed() {
+        Ok(_) => Ok("ok\n"),
+        Err(_) => Err(Refused::Stopping.into()),
+    }
+}
+
+/// A web page can make a browser send requests here under a name of its own that resolves to loopback; such a request names that host.
+async fn only_from_here(request: Request, next: Next) -> Response {
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    if is_loopback(host) {
+        return next.run(request).await;
+    }
+    Error::new(StatusCode::FORBIDDEN, "the Host must be a loopback address or localhost").into_response()
+}
+
+fn is_loopback(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
+        Some(_) | None => host,
+    };
+    let name = name.trim_start_matches('[').trim_end_matches(']');
+    name.eq_ignore_ascii_case("localhost") || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}

@@ -1,0 +1,178 @@
+//! The controller's own metrics, from a [`Status`], as Prometheus text (exposition format 0.0.4).
+
+use std::fmt::Write as _;
+
+use super::status::{RolloutStatus, Status};
+
+/// All of them.
+#[must_use]
+pub fn text(status: &Status) -> String {
+    let mut page = Page::default();
+    controller(&mut page, status);
+    totals(&mut page, status);
+    proxies(&mut page, status);
+    rollouts(&mut page, status);
+    page.0
+}
+
+fn controller(page: &mut Page, status: &Status) {
+    page.family("weir_controller_info", "gauge", "1, with the version.");
+    page.sample("weir_controller_info", &[("version", &status.version)], 1);
+    page.family("weir_controller_generation", "gauge", "The generation that all proxies should have.");
+    page.sample("weir_controller_generation", &[], status.generation);
+    page.family("weir_controller_killed", "gauge", "1 while everything is killed.");
+    page.sample("weir_controller_killed", &[], u8::from(status.kill));
+    page.family("weir_controller_alarms", "gauge", "Alarms that are on, by kind.");
+    for kind in ["check", "duplicate", "ledger", "refused", "store"] {
+        let on = status.alarms.iter().filter(|alarm| alarm.kind == kind).count();
+        page.sample("weir_controller_alarms", &[("kind", kind)], on);
+    }
+    page.family("weir_controller_proxies_expected", "gauge", "Proxies that should answer each tick.");
+    page.sample("weir_controller_proxies_expected", &[], status.observed.as_ref().map_or(0, |o| o.expected));
+    page.family("weir_controller_proxies_seen", "gauge", "Proxies that answered in the last tick.");
+    page.sample("weir_controller_proxies_seen", &[], status.observed.as_ref().map_or(0, |o| o.seen));
+    page.family("weir_controller_proxies_connected", "gauge", "Proxies whose stream is up.");
+    page.sample("weir_controller_proxies_connected", &[], status.proxies.iter().filter(|p| p.connected).count());
+}
+
+fn totals(page: &mut Page, status: &Status) {
+    let totals = &status.totals;
+    for (name, help, value) in [
+        ("weir_controller_ticks_total", "Ticks observed.", totals.ticks),
+        ("weir_controller_publications_total", "Generations published.", totals.publications),
+        ("weir_controller_store_failures_total", "Writes to the database that failed.", totals.store_failures),
+        ("weir_controller_streams_total", "xDS streams opened.", totals.streams),
+        ("weir_controller_sent_total", "Configurations sent.", totals.sent),
+        ("weir_controller_refused_total", "Configurations refused by a proxy: each is a defect.", totals.refused),
+        ("weir_controller_duplicate_nodes_total", "Streams with the node id of another.", totals.duplicate_nodes),
+        (
+            "weir_controller_silent_acks_ignored_total",
+            "Acknowledgements of refused configurations.",
+            totals.silent_acks_ignored,
+        ),
+        (
+            "weir_controller_rejected_requests_total",
+            "Discovery requests that ended in an error.",
+            totals.rejected_requests,
+        ),
+    ] {
+        page.family(name, "counter", help);
+        page.sample(name, &[], value);
+    }
+}
+
+fn proxies(page: &mut Page, status: &Status) {
+    page.family("weir_controller_proxy_applied_generation", "gauge", "The generation that all workers serve.");
+    for proxy in &status.proxies {
+        if let Some(mark) = proxy.applied {
+            page.sample("weir_controller_proxy_applied_generation", &[("proxy", &proxy.name)], mark.generation);
+        }
+    }
+    page.family("weir_controller_proxy_seen", "gauge", "1 if the proxy answered in the last tick.");
+    for proxy in status.proxies.iter().filter(|proxy| proxy.admin.is_some()) {
+        page.sample("weir_controller_proxy_seen", &[("proxy", &proxy.name)], u8::from(proxy.seen));
+    }
+}
+
+fn rollouts(page: &mut Page, status: &Status) {
+    page.family("weir_controller_rollout_weight_ratio", "gauge", "The candidate's weight as wanted, 0 to 1.");
+    for rollout in &status.rollouts {
+        let weight = f64::from(rollout.weight_ppm) / 1e6;
+        page.sample("weir_controller_rollout_weight_ratio", &[("flag", &rollout.flag)], weight);
+    }
+    page.family("weir_controller_rollout_attempt", "gauge", "Number of the attempt.");
+    for rollout in &status.rollouts {
+        page.sample("weir_controller_rollout_attempt", &[("flag", &rollout.flag)], rollout.attempt);
+    }
+    page.family("weir_controller_rollout_phase", "gauge", "1 for the phase that the rollout is in.");
+    for rollout in &status.rollouts {
+        for phase in ["idle", "baseline", "running", "paused", "rolled_back", "done"] {
+            let on = u8::from(rollout.phase == phase);
+            page.sample("weir_controller_rollout_phase", &[("flag", &rollout.flag), ("phase", phase)], on);
+        }
+    }
+    checks(page, &status.rollouts);
+}
+
+fn checks(page: &mut Page, rollouts: &[RolloutStatus]) {
+    let checks = || {
+        rollouts.iter().flat_map(|rollout| {
+            let checks = rollout.ruling.iter().flat_map(|ruling| &ruling.checks);
+            checks.map(move |check| ([("flag", rollout.flag.as_str()), ("check", check.name.as_str())], check))
+        })
+    };
+    page.family("weir_controller_check_evidence", "gauge", "ln of the evidence that the limit is broken.");
+    for (labels, check) in checks() {
+        page.sample("weir_controller_check_evidence", &labels, check.evidence);
+    }
+    page.family("weir_controller_check_evidence_limit", "gauge", "ln of the evidence that a rollback needs.");
+    for (labels, check) in checks() {
+        page.sample("weir_controller_check_evidence_limit", &labels, check.evidence_limit);
+    }
+    page.family("weir_controller_check_value", "gauge", "The candidate's value: a rate, or microseconds.");
+    for (labels, check) in checks() {
+        if let Some(value) = check.value {
+            page.sample("weir_controller_check_value", &labels, value);
+        }
+    }
+}
+
+#[derive(Default)]
+struct Page(String);
+
+impl Page {
+    // Writing to a String can't fail.
+    fn family(&mut self, name: &str, kind: &str, help: &str) {
+        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    }
+
+    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
+        self.0.push_str(name);
+        for (index, (label, value)) in labels.iter().enumerate() {
+            let value = value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+            let _ = write!(self.0, "{}{label}=\"{value}\"", if index == 0 { '{' } else { ',' });
+        }
+        let _ = writeln!(self.0, "{} {value}", if labels.is_empty() { "" } else { "}" });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::{Alarm, Observed};
+
+    #[test]
+    fn labels_are_escaped_and_every_sample_has_a_family() {
+        let status = Status {
+            version: "1 \"beta\"".to_owned(),
+            generation: 12,
+            observed: Some(Observed { at_ms: 0, expected: 3, seen: 2 }),
+            alarms: vec![Alarm { kind: "refused".to_owned(), ..Alarm::default() }],
+            rollouts: vec![RolloutStatus {
+                flag: "check\\out".to_owned(),
+                phase: "running".to_owned(),
+                weight_ppm: 50_000,
+                ..RolloutStatus::default()
+            }],
+            ..Status::default()
+        };
+        let text = text(&status);
+        for line in [
+            "weir_controller_info{version=\"1 \\\"beta\\\"\"} 1",
+            "weir_controller_generation 12",
+            "weir_controller_alarms{kind=\"refused\"} 1",
+            "weir_controller_alarms{kind=\"store\"} 0",
+            "weir_controller_proxies_seen 2",
+            "weir_controller_refused_total 0",
+            "weir_controller_rollout_weight_ratio{flag=\"check\\\\out\"} 0.05",
+            "weir_controller_rollout_phase{flag=\"check\\\\out\",phase=\"running\"} 1",
+            "weir_controller_rollout_phase{flag=\"check\\\\out\",phase=\"done\"} 0",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} not in\n{text}");
+        }
+        for line in text.lines().filter(|line| !line.starts_with('#')) {
+            let name = line.split(['{', ' ']).next().unwrap();
+            assert!(text.contains(&format!("# TYPE {name} ")), "{line}");
+        }
+    }
+}

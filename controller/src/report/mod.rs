@@ -1,0 +1,13 @@
+//! What the controller tells of itself: one [`Status`] for people and programs, and the same as Prometheus text. Owns the shape of the
+//! answers, which the command line reads back; decides nothing.
+
+mod answer;
+mod metrics;
+mod status;
+
+pub use answer::{Answer, Failure, FaultText};
+pub use metrics::text as metrics;
+pub use status::{
+    Alarm, Applied, DocumentStatus, Observed, ProxyStatus, ProxyWeight, RolloutStatus, StageStatus, Status, Totals,
+    Transition,
+};

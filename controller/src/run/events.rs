@@ -1,0 +1,177 @@
+//! What happens by itself: ticks and reports of proxies.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::engine::{Decision, Engine, Step};
+use crate::judge::{Ruling, Transition as Moved};
+use crate::observation::Observation;
+use crate::observe::Tick;
+use crate::publish::{ProxyReport, Refusal};
+use crate::report::{Observed, Transition};
+use crate::store::{self, Batch, Entry};
+
+impl Engine {
+    /// One tick: every rollout that is under way is judged, and all that follows is written in one transaction.
+    pub(super) fn observe(&mut self, tick: Tick, cumulative: Option<String>) {
+        let Tick { observation, proxies } = tick;
+        self.totals.ticks += 1;
+        self.sights = proxies;
+        self.observed =
+            Some(Observed { at_ms: observation.at_ms, expected: observation.expected, seen: observation.seen });
+        self.resume();
+        self.stay_above();
+        let mut step = self.judge(&observation);
+        let counted = observation.flags.values().any(|flag| !flag.variants.is_empty() || !flag.unassigned.is_empty());
+        let moved = !step.decisions.is_empty() || !step.change.rollouts.is_empty();
+        if !(counted || moved || self.has_pending()) {
+            return;
+        }
+        step.beside.cumulative = cumulative;
+        if let Err(error) = self.commit(step) {
+            self.alarm("check", error.to_string());
+        }
+    }
+
+    fn judge(&mut self, observation: &Observation) -> Step {
+        let mut step = Step { keep: true, ..Step::default() };
+        let Some(current) = self.model.document.clone() else { return step };
+        for flag in current.rollouts() {
+            let key = flag.key.as_str();
+            let before = self.model.rollout(key);
+            let (after, ruling) = if self.model.kill {
+                (before.clone(), Ruling::not_under_way(format!("{key}: everything is killed; all on control")))
+            } else {
+                before.tick(key, observation)
+            };
+            if before.is_judged() && !self.model.kill {
+                step.beside.observations.extend(observed(key, before.attempt, observation));
+            }
+            step.decisions.extend(decided(key, after.attempt, &ruling, observation.at_ms));
+            if after != before {
+                step.change.rollouts.insert(key.to_owned(), after);
+            }
+            self.note(key, ruling);
+        }
+        step
+    }
+
+    /// Keeps the ruling for the status, and logs it if it says something else than the one before.
+    fn note(&mut self, key: &str, ruling: Ruling) {
+        let before = self.rulings.get(key);
+        let same = before.is_some_and(|before| (before.verdict, before.why) == (ruling.verdict, ruling.why));
+        if !same || ruling.transition.is_some() {
+            let line =
+                json!({ "flag": key, "verdict": ruling.verdict, "why": ruling.why, "sentence": ruling.sentence });
+            tracing::info!("{line}");
+        }
+        self.rulings.insert(key.to_owned(), ruling);
+    }
+
+    /// Proxies have reported: who has applied what, and who has refused.
+    pub(super) fn follow(&mut self) {
+        let reports = self.publisher.reports();
+        let mut beside = self.refusals(&reports);
+        let proxies = self.proxies();
+        let now_ms = self.clock.now_ms();
+        let done = self.chains.follow(&proxies, self.generation);
+        beside.ledger.extend(done.iter().map(|transition| applied(transition, now_ms)));
+        if !beside.is_empty() {
+            // Nothing that proxies get changes here, so nothing can be refused but the write, which is kept.
+            if let Err(error) = self.commit(Step { beside, keep: true, ..Step::default() }) {
+                self.alarm("check", error.to_string());
+            }
+        }
+        self.stay_above();
+    }
+
+    /// Two configurations must never share a generation: if proxies report one that is not below ours, ours goes above it.
+    fn stay_above(&mut self) {
+        let workers = self.sights.iter().filter_map(|sight| sight.generation).max();
+        let taken = self.publisher.highest_generation() >= Some(self.generation) || workers > Some(self.generation);
+        if self.published.is_some() && taken {
+            self.republish();
+        }
+    }
+
+    fn refusals(&mut self, reports: &[ProxyReport]) -> Batch {
+        let known = self.known_refusals();
+        let mut fresh: Vec<(&str, &Refusal)> = Vec::new();
+        for report in reports {
+            fresh.extend(
+                report
+                    .refused
+                    .iter()
+                    .filter(|one| !known.contains(&(report.node.as_str(), one.hash.as_str())))
+                    .map(|one| (report.node.as_str(), one)),
+            );
+        }
+        fresh.dedup();
+        if fresh.is_empty() {
+            return Batch::default();
+        }
+        let ledger = fresh.iter().map(|(node, refusal)| refused(node, refusal)).collect();
+        for report in reports.iter().filter(|report| !report.refused.is_empty()) {
+            self.refused.insert(report.node.clone(), report.refused.clone());
+        }
+        Batch { ledger, refused: serde_json::to_string(&self.refused).ok(), ..Batch::default() }
+    }
+}
+
+fn observed(key: &str, attempt: u64, observation: &Observation) -> Option<store::Observed> {
+    let counts = observation.flags.get(key).cloned().unwrap_or_default();
+    let of_flag = Observation { flags: BTreeMap::from([(key.to_owned(), counts)]), ..observation.clone() };
+    let json = serde_json::to_string(&of_flag).ok()?;
+    Some(store::Observed { flag: key.to_owned(), attempt, at_ms: observation.at_ms, json })
+}
+
+fn decided(key: &str, attempt: u64, ruling: &Ruling, at_ms: u64) -> Option<Decision> {
+    let kind = match ruling.transition? {
+        Moved::Stage { .. } => "stage",
+        Moved::Done => "done",
+        Moved::RolledBack => "rollback",
+    };
+    Some(Decision {
+        kind,
+        flag: Some(key.to_owned()),
+        attempt: Some(attempt),
+        actor: "judge",
+        reason: None,
+        sentence: ruling.sentence.clone(),
+        numbers: json!({ "ruling": ruling }),
+        detected_at_ms: Some(at_ms),
+    })
+}
+
+fn applied(transition: &Transition, at_ms: u64) -> Entry {
+    let (count, generation) = (transition.applied.len(), transition.generation);
+    let mut sentence =
+        format!("{} of generation {generation} applied by all {count} connected proxies", transition.kind);
+    if !transition.absent.is_empty() {
+        sentence.push_str(&format!("; not connected: {}", transition.absent.join(", ")));
+    }
+    Entry {
+        at_ms,
+        kind: "applied".to_owned(),
+        flag: transition.flag.clone(),
+        attempt: transition.attempt,
+        actor: "weir".to_owned(),
+        reason: None,
+        sentence,
+        numbers: json!(transition).to_string(),
+        generation,
+    }
+}
+
+fn refused(node: &str, refusal: &Refusal) -> Entry {
+    Entry {
+        at_ms: refusal.at_ms,
+        kind: "refused".to_owned(),
+        actor: "weir".to_owned(),
+        sentence: format!("{node} refused generation {}: {}", refusal.generation, refusal.error),
+        numbers: json!({ "node": node, "hash": refusal.hash }).to_string(),
+        generation: refusal.generation,
+        ..Entry::default()
+    }
+}
