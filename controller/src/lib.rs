@@ -1,5 +1,18 @@
 //! Weir's decision plane: observe, judge, publish.
+//!
+//! One tick: `observe` reads every proxy's counters, `run` hands the differences to each rollout under way, whose judge rules; what
+//! follows is written to `store` and then goes out through `publish`. One order: `cli` -> `api` -> `run`, and from there the same way.
+//!
+//! In reading order:
+//! - [`settings`]: `weir.toml`, checked; [`clock`]: the time, asked for in one place
+//! - [`observation`]: what one tick saw; [`observe`]: how it is read from the proxies
+//! - [`judge`]: from counts to a verdict, pure; [`rollout`]: what verdicts and persons make of a rollout, pure
+//! - [`lifecycle`]: which document may follow which while rollouts hold users, pure
+//! - [`store`]: the database and its ledger; [`publish`]: the ways down to the proxies
+//! - [`run`]: the loop that owns all state
+//! - [`report`]: what is told of it; [`api`]: over HTTP; [`cli`]: to people
 pub mod api;
+pub mod cli;
 pub mod clock;
 pub mod judge;
 pub mod lifecycle;

@@ -1,6 +1,6 @@
 //! [`Engine`]: the one owner of all state. Every change of it takes one way: checked, written, made true, published.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use weir_core::check::{self, Fault};
@@ -39,6 +39,9 @@ pub enum OpenError {
     /// Its document does not pass this Weir's check.
     #[error("the database's document is refused by this weir: {}", list(.0))]
     Document(Vec<Fault>),
+    /// The loop has no thread to run on.
+    #[error("the loop can't be started: {0}")]
+    Thread(std::io::Error),
 }
 
 /// Why a change did not come about.
@@ -335,12 +338,6 @@ impl Engine {
         self.published = Some(content);
         self.published_at_ms = Some(now_ms);
         self.alarms.remove("check");
-    }
-
-    /// Nodes whose refusals are known, with the hashes.
-    pub(super) fn known_refusals(&self) -> BTreeSet<(&str, &str)> {
-        let refused = self.refused.iter();
-        refused.flat_map(|(node, list)| list.iter().map(move |one| (node.as_str(), one.hash.as_str()))).collect()
     }
 }
 

@@ -7,8 +7,8 @@ use serde_json::json;
 use super::engine::{Decision, Engine, Step};
 use crate::judge::{Ruling, Transition as Moved};
 use crate::observation::Observation;
-use crate::observe::Tick;
-use crate::publish::{ProxyReport, Refusal};
+use crate::observe::{ProxySight, Tick};
+use crate::publish::Refusal;
 use crate::report::{Observed, Transition};
 use crate::store::{self, Batch, Entry};
 
@@ -17,15 +17,16 @@ impl Engine {
     pub(super) fn observe(&mut self, tick: Tick, cumulative: Option<String>) {
         let Tick { observation, proxies } = tick;
         self.totals.ticks += 1;
+        let news = whereabouts(&self.sights) != whereabouts(&proxies);
         self.sights = proxies;
         self.observed =
             Some(Observed { at_ms: observation.at_ms, expected: observation.expected, seen: observation.seen });
         self.resume();
         self.stay_above();
         let mut step = self.judge(&observation);
-        let counted = observation.flags.values().any(|flag| !flag.variants.is_empty() || !flag.unassigned.is_empty());
         let moved = !step.decisions.is_empty() || !step.change.rollouts.is_empty();
-        if !(counted || moved || self.has_pending()) {
+        if !(news || moved || counted(&observation) || self.has_pending()) {
+            // Nothing was seen that could be lost.
             return;
         }
         step.beside.cumulative = cumulative;
@@ -71,8 +72,7 @@ impl Engine {
 
     /// Proxies have reported: who has applied what, and who has refused.
     pub(super) fn follow(&mut self) {
-        let reports = self.publisher.reports();
-        let mut beside = self.refusals(&reports);
+        let mut beside = self.refusals();
         let proxies = self.proxies();
         let now_ms = self.clock.now_ms();
         let done = self.chains.follow(&proxies, self.generation);
@@ -95,28 +95,32 @@ impl Engine {
         }
     }
 
-    fn refusals(&mut self, reports: &[ProxyReport]) -> Batch {
-        let known = self.known_refusals();
-        let mut fresh: Vec<(&str, &Refusal)> = Vec::new();
-        for report in reports {
-            fresh.extend(
-                report
-                    .refused
-                    .iter()
-                    .filter(|one| !known.contains(&(report.node.as_str(), one.hash.as_str())))
-                    .map(|one| (report.node.as_str(), one)),
-            );
-        }
-        fresh.dedup();
-        if fresh.is_empty() {
+    fn refusals(&mut self) -> Batch {
+        let now = self.publisher.refusals();
+        if now == self.refused {
             return Batch::default();
         }
-        let ledger = fresh.iter().map(|(node, refusal)| refused(node, refusal)).collect();
-        for report in reports.iter().filter(|report| !report.refused.is_empty()) {
-            self.refused.insert(report.node.clone(), report.refused.clone());
+        let before = std::mem::replace(&mut self.refused, now);
+        let known = |node: &str, hash: &str| before.get(node).is_some_and(|list| list.iter().any(|r| r.hash == hash));
+        let mut ledger = Vec::new();
+        for (node, refusals) in &self.refused {
+            let fresh = refusals.iter().filter(|refusal| !known(node, &refusal.hash));
+            ledger.extend(fresh.map(|refusal| refused(node, refusal)));
         }
         Batch { ledger, refused: serde_json::to_string(&self.refused).ok(), ..Batch::default() }
     }
+}
+
+/// Which processes were seen: where counting begins or begins anew.
+fn whereabouts(sights: &[ProxySight]) -> Vec<(&str, Option<&str>, bool, u64)> {
+    sights.iter().map(|s| (s.admin.as_str(), s.node.as_deref(), s.seen, s.restarts)).collect()
+}
+
+fn counted(observation: &Observation) -> bool {
+    observation.flags.values().any(|flag| {
+        flag.unassigned.values().any(|count| *count > 0)
+            || flag.variants.values().any(|v| v.started > 0 || v.results.iter().any(|count| *count > 0))
+    })
 }
 
 fn observed(key: &str, attempt: u64, observation: &Observation) -> Option<store::Observed> {

@@ -14,6 +14,7 @@ mod tests;
 mod view;
 
 use std::sync::Arc;
+use std::thread::JoinHandle;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -100,25 +101,45 @@ impl Handle {
     }
 }
 
-/// The loop, not running yet.
-#[derive(Debug)]
-pub struct Loop {
+/// Opens an engine on a thread of its own and runs the loop there: the engine waits for the disk, and core's cache of compiled documents
+/// can't leave its thread.
+///
+/// # Errors
+/// What `open` says, or that no thread could be started.
+pub async fn spawn<F>(open: F) -> Result<(Handle, JoinHandle<()>), OpenError>
+where
+    F: FnOnce() -> Result<Engine, OpenError> + Send + 'static,
+{
+    let (opened, handle) = oneshot::channel();
+    let thread = std::thread::Builder::new().name("weir-loop".to_owned()).spawn(move || {
+        let (looping, handle) = match open().map(Loop::new) {
+            Ok((looping, handle)) => (looping, Ok(handle)),
+            Err(error) => return drop(opened.send(Err(error))),
+        };
+        if opened.send(handle).is_ok() {
+            looping.run();
+        }
+    });
+    let thread = thread.map_err(OpenError::Thread)?;
+    let handle = handle.await.unwrap_or_else(|_| Err(OpenError::Thread(std::io::Error::other("it has panicked"))))?;
+    Ok((handle, thread))
+}
+
+struct Loop {
     engine: Engine,
     events: mpsc::Receiver<Event>,
     status: watch::Sender<Arc<Status>>,
 }
 
 impl Loop {
-    /// A loop around an engine, and the handle to it.
-    #[must_use]
-    pub fn new(engine: Engine) -> (Self, Handle) {
+    fn new(engine: Engine) -> (Self, Handle) {
         let (events, receiver) = mpsc::channel(QUEUE);
         let (status, watched) = watch::channel(Arc::new(engine.status()));
         (Self { engine, events: receiver, status }, Handle { events, status: watched })
     }
 
-    /// Takes events until [`Event::Stop`], or until nobody can send any more. For a thread of its own: it waits for the disk.
-    pub fn run(mut self) {
+    /// Takes events until [`Event::Stop`], or until nobody can send any more.
+    fn run(mut self) {
         while let Some(event) = self.events.blocking_recv() {
             match event {
                 Event::Observed { tick, cumulative } => {

@@ -77,7 +77,7 @@ impl Engine {
             weight_ppm: self.wanted_ppm(&state),
             mask: state.mask,
             killed: state.killed || self.model.kill,
-            since_ms: state.since_ms,
+            since_ms: self.since_ms(key, &state),
             ruling: self.rulings.get(key).cloned(),
             proxies: proxies
                 .iter()
@@ -89,6 +89,13 @@ impl Engine {
                 .collect(),
             last: self.chains.get(Some(key)).cloned(),
         }
+    }
+
+    /// When it became what is shown first: a kill, or else the phase or stage.
+    fn since_ms(&self, key: &str, state: &RolloutState) -> u64 {
+        let of = |flag, kind| self.chains.get(flag).filter(|last| last.kind == kind).map(|last| last.decided_at_ms);
+        let killed = if self.model.kill { of(None, "kill-all") } else { of(Some(key), "kill") };
+        killed.filter(|_| self.model.kill || state.killed).unwrap_or(state.since_ms)
     }
 
     fn wanted_ppm(&self, state: &RolloutState) -> u32 {

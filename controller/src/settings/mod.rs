@@ -11,6 +11,7 @@ use raw::{Faults, Table};
 pub use weir_core::check::Fault;
 use weir_core::span::Span;
 
+use crate::observe::admin::AdminAddress;
 use crate::publish::{FailurePolicy, FilterSettings};
 
 /// What `weir serve` runs with, without a fault.
@@ -34,7 +35,7 @@ pub struct Settings {
 /// `[[proxies]]`: one expected proxy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proxy {
-    /// `admin`: base URL of its admin interface or read-only stats listener, `http://host:port`.
+    /// `admin`: base URL of its admin interface or read-only stats listener, `http://host:port`, perhaps with a path in front.
     pub admin: String,
 }
 
@@ -198,7 +199,7 @@ fn proxies(top: &Table<'_>, faults: &mut Faults) -> Vec<Proxy> {
             continue;
         };
         let admin = text.trim_end_matches('/').to_owned();
-        if !is_base_url(&admin) {
+        if AdminAddress::parse(&admin).is_err() {
             faults.add(table.at("admin"), format!("{text:?}"), ADMIN);
         } else if proxies.iter().any(|proxy| proxy.admin == admin) {
             faults.add(table.at("admin"), format!("{text:?}"), "an address that no other proxy has");
@@ -209,14 +210,6 @@ fn proxies(top: &Table<'_>, faults: &mut Faults) -> Vec<Proxy> {
 }
 
 const ADMIN: &str = "the base URL of a proxy's admin interface, such as \"http://127.0.0.1:9901\"";
-
-fn is_base_url(text: &str) -> bool {
-    let Ok(uri) = text.parse::<hyper::Uri>() else { return false };
-    uri.scheme_str() == Some("http")
-        && uri.host().is_some_and(|h| !h.is_empty())
-        && uri.path() == "/"
-        && uri.query().is_none()
-}
 
 #[cfg(test)]
 mod tests {

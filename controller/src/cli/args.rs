@@ -1,0 +1,185 @@
+//! The command line: verbs, flags, help. Owns words, not behaviour.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use super::duration::Wait;
+
+const EXIT_CODES: &str = "Exit status: 0 good, 1 refused or failed, 2 wrong usage.";
+
+/// Progressive delivery inside the proxy: the controller and the commands that talk to it.
+#[derive(Debug, Parser)]
+#[command(name = "weir", version, after_help = EXIT_CODES, propagate_version = false, disable_help_subcommand = true)]
+pub struct Cli {
+    /// Where the controller's API is [default: the environment's WEIR_API, or http://127.0.0.1:8470]
+    #[arg(long, global = true, value_name = "URL")]
+    pub api: Option<String>,
+    /// Print JSON for programs instead of text for people
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to do
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Check flag documents and name every fault, without a controller
+    #[command(after_help = help("weir validate flags.json\n  cat flags.json | weir validate -"))]
+    Validate {
+        /// Files, or - for standard input
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Publish a flag document; show what changes and which proxies have it
+    #[command(after_help = help("weir apply flags.json\n  weir apply flags.json --force --reason \"rollout given up, users may flip\""))]
+    Apply {
+        /// The document, or - for standard input
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Apply although users would change variant without a decision; needs --reason
+        #[arg(long, requires = "reason")]
+        force: bool,
+        #[command(flatten)]
+        order: OrderArgs,
+    },
+    /// Start a rollout: a new attempt, from control's data through every stage
+    #[command(after_help = help("weir start checkout"))]
+    Start {
+        /// The flag
+        flag: String,
+        /// Begin with the first stage without waiting for control's data; needs --reason
+        #[arg(long, requires = "reason")]
+        force: bool,
+        #[command(flatten)]
+        order: OrderArgs,
+    },
+    /// Show where everything stands: stages, weights at each proxy, each check with its evidence
+    #[command(after_help = help("weir status checkout --watch"))]
+    Status {
+        /// Only this flag's rollout
+        flag: Option<String>,
+        /// Draw again every second until interrupted
+        #[arg(long)]
+        watch: bool,
+    },
+    /// Go on with a paused rollout, from control's data and the first stage
+    #[command(after_help = help("weir resume checkout"))]
+    Resume {
+        /// The flag
+        flag: String,
+        #[command(flatten)]
+        order: OrderArgs,
+    },
+    /// Take everybody back to control, from any state of a rollout
+    #[command(after_help = help("weir rollback checkout --reason \"support tickets\""))]
+    Rollback {
+        /// The flag
+        flag: String,
+        #[command(flatten)]
+        order: OrderArgs,
+    },
+    /// Kill switch: everybody to control (without a rollout, to the defaultVariant) until revived
+    #[command(after_help = help("weir kill checkout\n  weir kill --all --reason \"incident 42\""))]
+    Kill {
+        #[command(flatten)]
+        target: Target,
+        #[command(flatten)]
+        order: OrderArgs,
+    },
+    /// Take a kill away; what was under way is then paused at 0 % until resumed
+    #[command(after_help = help("weir revive checkout\n  weir revive --all"))]
+    Revive {
+        #[command(flatten)]
+        target: Target,
+        #[command(flatten)]
+        order: OrderArgs,
+    },
+    /// Run the controller: xDS for the proxies, the API, the judge
+    #[command(after_help = help("weir serve --config weir.toml"))]
+    Serve {
+        /// Settings
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// Written when both ports listen: {"api":"http://127.0.0.1:PORT","xds":"127.0.0.1:PORT"}
+        #[arg(long, value_name = "FILE")]
+        ready_file: Option<PathBuf>,
+    },
+}
+
+/// One flag, or all.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct Target {
+    /// The flag
+    pub flag: Option<String>,
+    /// Every flag
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// What every order takes.
+#[derive(Debug, Args)]
+pub struct OrderArgs {
+    /// Why; kept in the ledger
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Wait so long for the connected proxies to apply it, at most 60s; exit status 1 if one has not by then, or none is connected. 0s: do not ask
+    #[arg(long, value_name = "TIME", default_value = "5s")]
+    pub wait: Wait,
+}
+
+fn help(example: &str) -> String {
+    format!("Example:\n  {example}\n\n{EXIT_CODES}")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn every_verb_has_an_example_and_the_exit_codes_in_its_help() {
+        Cli::command().debug_assert();
+        let mut command = Cli::command();
+        assert!(command.render_help().to_string().contains(EXIT_CODES));
+        let verbs: Vec<String> = command.get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
+        assert_eq!(verbs, ["validate", "apply", "start", "status", "resume", "rollback", "kill", "revive", "serve"]);
+        for name in verbs {
+            let help = command.find_subcommand_mut(&name).unwrap().render_help().to_string();
+            assert!(help.contains(&format!("Example:\n  weir {name} ")), "{help}");
+            assert!(help.contains(EXIT_CODES), "{help}");
+        }
+    }
+
+    #[test]
+    fn what_is_taken_and_what_is_not() {
+        for (line, good) in [
+            ("weir validate a.json b.json -", true),
+            ("weir validate", false),
+            ("weir apply flags.json", true),
+            ("weir apply flags.json --force", false),
+            ("weir apply flags.json --force --reason x", true),
+            ("weir start checkout --wait 250ms", true),
+            ("weir start checkout --wait 5", false),
+            ("weir start checkout --wait 2m", false),
+            ("weir start checkout --force", false),
+            ("weir status", true),
+            ("weir status checkout --watch --json --api http://127.0.0.1:1", true),
+            ("weir --json kill checkout", true),
+            ("weir kill --all --reason x", true),
+            ("weir kill", false),
+            ("weir kill checkout --all", false),
+            ("weir revive --all", true),
+            ("weir rollback", false),
+            ("weir serve", false),
+            ("weir serve --config weir.toml --ready-file r.json", true),
+            ("weir promote checkout", false),
+        ] {
+            assert_eq!(Cli::try_parse_from(line.split(' ')).is_ok(), good, "{line}");
+        }
+    }
+}

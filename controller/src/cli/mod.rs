@@ -1,0 +1,33 @@
+//! What a person types and sees. Owns words, screens and exit codes; every decision is the controller's.
+//!
+//! - [`args`]: the command line; `duration`: its times
+//! - `verbs`: from a verb to a request and from an answer to text
+//! - `screen`: the status for people
+//! - `client`: HTTP
+//! - `serve`: the controller's parts, put together
+
+pub mod args;
+mod client;
+pub mod duration;
+mod screen;
+mod serve;
+mod verbs;
+
+use std::process::ExitCode;
+
+use args::{Cli, Verb};
+
+/// Does what was asked; the code is 0 if it is done and 1 if it was refused.
+///
+/// # Errors
+/// What failed on the way: exit status 1 as well.
+pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    match cli.verb {
+        Verb::Serve { config, ready_file } => serve::serve(&config, ready_file.as_deref()).map(|()| ExitCode::SUCCESS),
+        Verb::Validate { files } => verbs::validate(&files, cli.json),
+        verb => {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(verbs::ask(client::Client::new(cli.api), verb, cli.json))
+        }
+    }
+}

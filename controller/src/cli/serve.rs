@@ -1,0 +1,189 @@
+//! `weir serve`: puts the controller's parts together, keeps them running, and takes them down in order. Decides nothing.
+
+use std::future::Future;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tokio::time::MissedTickBehavior;
+use tracing_subscriber::EnvFilter;
+
+use crate::clock::Clock;
+use crate::observe::{Cumulative, Directory, Observer, ObserverSettings};
+use crate::publish::{Publisher as _, XdsPublisher};
+use crate::run::{self, Engine, Event, Handle};
+use crate::settings::Settings;
+use crate::store::Store;
+
+/// Answers that are on their way when the end comes have so long.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// Runs the controller until SIGINT or SIGTERM.
+pub(super) fn serve(config: &Path, ready_file: Option<&Path>) -> anyhow::Result<()> {
+    log()?;
+    let settings = Settings::load(config)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let result = runtime.block_on(serve_until_signal(&settings, ready_file));
+    runtime.shutdown_timeout(GRACE);
+    result
+}
+
+fn log() -> anyhow::Result<()> {
+    let filter = match std::env::var("WEIR_LOG") {
+        Ok(filter) => EnvFilter::try_new(&filter).with_context(|| format!("WEIR_LOG={filter:?}"))?,
+        Err(_) => EnvFilter::new("info"),
+    };
+    let colour = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colour).init();
+    Ok(())
+}
+
+async fn serve_until_signal(settings: &Settings, ready_file: Option<&Path>) -> anyhow::Result<()> {
+    let signals = signals()?;
+    let clock = Clock::system();
+    let store = Store::open(&settings.database)?;
+    let kept = run::kept(&store)?;
+    let directory = Directory::default();
+    let publisher = XdsPublisher::new(settings.filter.clone(), clock, directory.clone(), kept.refused);
+    let observer = observer(settings, clock, directory, kept.cumulative)?;
+    let xds = publisher.listen(settings.xds).await?;
+    let api =
+        TcpListener::bind(settings.api).await.with_context(|| format!("the API can't listen on {}", settings.api))?;
+    let (xds_address, api_address) = (xds.local_addr(), api.local_addr()?);
+
+    let to_proxies = Arc::new(publisher.clone());
+    let (handle, looped) = run::spawn(move || Engine::open(store, to_proxies, clock)).await?;
+
+    let (stop, stopped) = watch::channel(false);
+    let (failed, mut failure) = mpsc::channel(1);
+    let parts = Parts { stopped, failed };
+    let router = crate::api::router(handle.clone());
+    let ending = parts.end();
+    parts.run("the xDS server", xds.serve(parts.end()));
+    parts.run("the API", async move { axum::serve(api, router).with_graceful_shutdown(ending).await });
+    parts.run("the observer", observe(observer, settings.tick, handle.clone()));
+    parts.run("the proxies' reports", follow(publisher, handle.clone()));
+
+    if let Some(file) = ready_file {
+        write_ready(file, &format!(r#"{{"api":"http://{api_address}","xds":"{xds_address}"}}"#))?;
+    }
+    tracing::info!(
+        "ready: API on http://{api_address}, xDS on {xds_address}, database {}",
+        settings.database.display()
+    );
+    let result = tokio::select! {
+        name = signals => {
+            tracing::info!("{name}: shutting down");
+            Ok(())
+        }
+        Some(error) = failure.recv() => Err(error),
+    };
+    stop.send_replace(true);
+    handle.send(Event::Stop).await;
+    let joined = tokio::task::spawn_blocking(move || looped.join()).await;
+    if let Some(file) = ready_file {
+        // Whoever has removed it before us has done no harm.
+        let _ = std::fs::remove_file(file);
+    }
+    result?;
+    if !matches!(joined, Ok(Ok(()))) {
+        anyhow::bail!("the loop has panicked");
+    }
+    Ok(())
+}
+
+fn observer(
+    settings: &Settings,
+    clock: Clock,
+    directory: Directory,
+    cumulative: Option<String>,
+) -> anyhow::Result<Observer> {
+    let proxies = settings.proxies.iter().map(|proxy| proxy.admin.clone()).collect();
+    let timeout = settings.observe_timeout();
+    let cumulative = match cumulative {
+        Some(json) => serde_json::from_str(&json).context("the database's cumulative values can't be read")?,
+        None => Cumulative::default(),
+    };
+    Ok(Observer::new(&ObserverSettings { proxies, timeout }, clock, directory, cumulative)?)
+}
+
+/// Looks at the proxies once a tick; a look that takes longer costs the ticks that it overlaps, and nobody else.
+async fn observe(mut observer: Observer, every: Duration, handle: Handle) -> anyhow::Result<()> {
+    let mut ticks = tokio::time::interval(every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    loop {
+        ticks.tick().await;
+        let tick = Box::new(observer.tick().await);
+        let cumulative = serde_json::to_string(observer.cumulative()).ok();
+        if !handle.send(Event::Observed { tick, cumulative }).await {
+            return Ok(());
+        }
+    }
+}
+
+/// Tells the loop whenever proxies have reported something.
+async fn follow(publisher: XdsPublisher, handle: Handle) -> anyhow::Result<()> {
+    let mut changes = publisher.changes();
+    while changes.changed().await.is_ok() {
+        if !handle.send(Event::Reports).await {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// What runs beside the loop: all end together, and none may end alone.
+struct Parts {
+    stopped: watch::Receiver<bool>,
+    failed: mpsc::Sender<anyhow::Error>,
+}
+
+impl Parts {
+    /// Done when the end has come.
+    fn end(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut stopped = self.stopped.clone();
+        // The sender is dropped only at the end.
+        async move { drop(stopped.wait_for(|stopped| *stopped).await) }
+    }
+
+    fn run<E>(&self, name: &'static str, part: impl Future<Output = Result<(), E>> + Send + 'static)
+    where
+        E: Into<anyhow::Error> + Send,
+    {
+        let (stopped, failed) = (self.stopped.clone(), self.failed.clone());
+        tokio::spawn(async move {
+            let error = match part.await {
+                Ok(()) if *stopped.borrow() => return,
+                Ok(()) => anyhow::anyhow!("{name} has ended"),
+                Err(error) => error.into().context(format!("{name} has failed")),
+            };
+            // A second failure adds nothing.
+            let _ = failed.try_send(error);
+        });
+    }
+}
+
+/// From now on both signals are ours; done when one has come.
+fn signals() -> std::io::Result<impl Future<Output = &'static str>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => "SIGINT",
+            _ = terminate.recv() => "SIGTERM",
+        }
+    })
+}
+
+/// Whoever waits for the file finds it whole.
+fn write_ready(file: &Path, text: &str) -> anyhow::Result<()> {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".new");
+    std::fs::write(&name, text)
+        .and_then(|()| std::fs::rename(&name, file))
+        .with_context(|| format!("the ready file {}", file.display()))
+}

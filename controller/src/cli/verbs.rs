@@ -1,0 +1,242 @@
+//! From a verb to a request, and from an answer to what a person reads.
+
+use std::io::{IsTerminal as _, Read as _, Write as _};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use serde_json::{Value, json};
+use weir_core::check;
+
+use super::args::{OrderArgs, Target, Verb};
+use super::client::{Client, Reply, encoded};
+use super::duration::spoken;
+use super::screen;
+use crate::report::{Answer, Failure, FaultText, Status};
+
+/// How often `--watch` draws.
+const REDRAW: Duration = Duration::from_secs(1);
+
+/// Checks documents without a controller.
+pub(super) fn validate(files: &[std::path::PathBuf], as_json: bool) -> anyhow::Result<ExitCode> {
+    let mut good = true;
+    let mut report = Vec::new();
+    for file in files {
+        let name = file.display().to_string();
+        let faults = match read(file) {
+            Ok(text) => check::check(&text).err().unwrap_or_default(),
+            Err(error) => {
+                good = false;
+                report.push(json!({ "file": name, "valid": false, "error": format!("{error:#}") }));
+                if !as_json {
+                    eprintln!("{error:#}");
+                }
+                continue;
+            }
+        };
+        good &= faults.is_empty();
+        if !as_json && faults.is_empty() {
+            println!("{name}: good");
+        }
+        for fault in faults.iter().filter(|_| !as_json) {
+            println!("{name}: {fault}");
+        }
+        let texts: Vec<_> = faults.into_iter().map(FaultText::from).collect();
+        report.push(json!({ "file": name, "valid": texts.is_empty(), "faults": texts }));
+    }
+    if as_json {
+        println!("{}", json!({ "valid": good, "files": report }));
+    }
+    Ok(code(good))
+}
+
+/// Sends a verb to the controller and shows the answer.
+pub(super) async fn ask(client: Client, verb: Verb, as_json: bool) -> anyhow::Result<ExitCode> {
+    let (name, body, order) = match verb {
+        Verb::Status { flag, watch } => return status(&client, flag.as_deref(), watch, as_json).await,
+        Verb::Apply { file, force, order } => ("apply", json!({ "document": read(&file)?, "force": force }), order),
+        Verb::Start { flag, force, order } => ("start", json!({ "flag": flag, "force": force }), order),
+        Verb::Resume { flag, order } => ("resume", json!({ "flag": flag }), order),
+        Verb::Rollback { flag, order } => ("rollback", json!({ "flag": flag }), order),
+        Verb::Kill { target, order } => ("kill", body_of(target), order),
+        Verb::Revive { target, order } => ("revive", body_of(target), order),
+        // Done without a client.
+        Verb::Validate { .. } | Verb::Serve { .. } => return Ok(ExitCode::FAILURE),
+    };
+    let OrderArgs { reason, wait } = order;
+    let mut body = body;
+    body["wait_ms"] = wait.0.into();
+    if let Some(reason) = reason {
+        body["reason"] = reason.into();
+    }
+    let reply = client.post(&format!("/api/v1/{name}"), &body, wait.0).await?;
+    answered(reply, wait.0 > 0, as_json)
+}
+
+fn body_of(target: Target) -> Value {
+    match target.flag {
+        Some(flag) => json!({ "flag": flag }),
+        None => json!({ "all": true }),
+    }
+}
+
+/// Whoever waits wants to know whether all have it; whoever does not, only whether it was taken.
+fn answered(reply: Reply, waited: bool, as_json: bool) -> anyhow::Result<ExitCode> {
+    let body = match reply {
+        Ok(body) => body,
+        Err(failure) => return Ok(refused(&failure, as_json)),
+    };
+    let answer: Answer = serde_json::from_slice(&body).context("the answer is not one of this weir's API")?;
+    if as_json {
+        println!("{}", String::from_utf8_lossy(&body));
+    } else {
+        print!("{}", text(&answer));
+    }
+    Ok(code(answer.complete || !waited))
+}
+
+fn refused(failure: &Failure, as_json: bool) -> ExitCode {
+    if as_json {
+        println!("{}", json!(failure));
+    } else {
+        eprintln!("weir: {}", failure.error);
+        for fault in &failure.faults {
+            eprintln!("  {fault}");
+        }
+    }
+    ExitCode::FAILURE
+}
+
+/// An answer for people: what changed, what was done, who has it.
+fn text(answer: &Answer) -> String {
+    let mut lines = Vec::new();
+    for change in &answer.changes {
+        lines.push(match (&change.before, &change.after) {
+            (None, Some(after)) => format!("+ {} {after}", change.path),
+            (Some(before), None) => format!("- {} {before}", change.path),
+            (Some(before), Some(after)) => format!("~ {} {before} -> {after}", change.path),
+            (None, None) => continue,
+        });
+    }
+    lines.push(answer.sentence.clone());
+    if !answer.stored {
+        lines.push("NOT STORED yet: the database refuses writes; in force all the same, and tried again".to_owned());
+    }
+    let transition = &answer.transition;
+    let begun = transition.published_at_ms.unwrap_or(transition.decided_at_ms);
+    let total = transition.applied.len() + transition.waiting.len();
+    lines.push(match (total, transition.applied_at_ms) {
+        (0, _) => format!("generation {}: no proxy is connected", transition.generation),
+        (_, Some(at_ms)) if answer.changed => format!(
+            "generation {}: applied by all {total} connected proxies after {}",
+            transition.generation,
+            spoken(at_ms.saturating_sub(begun))
+        ),
+        (_, Some(_)) => format!("generation {}: applied by all {total} connected proxies", transition.generation),
+        (_, None) => {
+            format!("generation {}: applied by {} of {total}", transition.generation, transition.applied.len())
+        }
+    });
+    for applied in transition.applied.iter().filter(|_| answer.changed) {
+        let after = |at_ms: u64| spoken(at_ms.saturating_sub(begun));
+        let acked =
+            applied.acked_at_ms.map_or_else(String::new, |at_ms| format!("acknowledged after {}, ", after(at_ms)));
+        lines.push(format!("  {}: {acked}applied after {}", applied.proxy, after(applied.applied_at_ms)));
+    }
+    for proxy in &transition.waiting {
+        lines.push(format!("  {proxy}: NOT applied yet"));
+    }
+    for proxy in &transition.absent {
+        lines.push(format!("  {proxy}: not connected, serves what it had"));
+    }
+    lines.join("\n") + "\n"
+}
+
+async fn status(client: &Client, flag: Option<&str>, watch: bool, as_json: bool) -> anyhow::Result<ExitCode> {
+    let path =
+        flag.map_or_else(|| "/api/v1/status".to_owned(), |flag| format!("/api/v1/status?flag={}", encoded(flag)));
+    if !watch {
+        let body = match client.get(&path).await? {
+            Ok(body) => body,
+            Err(failure) => return Ok(refused(&failure, as_json)),
+        };
+        print!("{}", shown(&body, as_json)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    loop {
+        let text = match client.get(&path).await {
+            Ok(Ok(body)) => shown(&body, as_json)?,
+            Ok(Err(failure)) => return Ok(refused(&failure, as_json)),
+            // A controller that restarts is no reason to stop watching.
+            Err(error) => format!("{error:#}\n"),
+        };
+        let mut out = std::io::stdout().lock();
+        let clear = if out.is_terminal() { "\x1b[H\x1b[2J" } else { "" };
+        // A closed pipe is how a watcher is told to stop.
+        if write!(out, "{clear}{text}").and_then(|()| out.flush()).is_err() {
+            return Ok(ExitCode::SUCCESS);
+        }
+        drop(out);
+        tokio::time::sleep(REDRAW).await;
+    }
+}
+
+fn shown(body: &[u8], as_json: bool) -> anyhow::Result<String> {
+    if as_json {
+        return Ok(format!("{}\n", String::from_utf8_lossy(body)));
+    }
+    let status: Status = serde_json::from_slice(body).context("the answer is not one of this weir's API")?;
+    let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    Ok(screen::draw(&status, screen::Style { colour }))
+}
+
+fn read(file: &Path) -> anyhow::Result<String> {
+    if file == Path::new("-") {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text).context("standard input")?;
+        return Ok(text);
+    }
+    std::fs::read_to_string(file).with_context(|| file.display().to_string())
+}
+
+fn code(good: bool) -> ExitCode {
+    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lifecycle::Change;
+    use crate::report::{Applied, Transition};
+
+    #[test]
+    fn an_answer_says_what_changed_and_who_has_it() {
+        let change = |before: Option<&str>, after: Option<&str>| Change {
+            path: "$.a".to_owned(),
+            before: before.map(str::to_owned),
+            after: after.map(str::to_owned),
+        };
+        let applied = Applied { proxy: "envoy-a".to_owned(), acked_at_ms: Some(1_012), applied_at_ms: 1_061 };
+        let answer = Answer {
+            sentence: "document applied".to_owned(),
+            changed: true,
+            stored: true,
+            complete: false,
+            changes: vec![change(None, Some("1")), change(Some("1"), None), change(Some("1"), Some("2"))],
+            transition: Transition {
+                generation: 14,
+                decided_at_ms: 990,
+                published_at_ms: Some(1_000),
+                applied: vec![applied],
+                waiting: vec!["envoy-b".to_owned()],
+                absent: vec!["http://127.0.0.1:9903".to_owned()],
+                ..Transition::default()
+            },
+        };
+        let expected = "+ $.a 1\n- $.a 1\n~ $.a 1 -> 2\ndocument applied\ngeneration 14: applied by 1 of 2\n  \
+                        envoy-a: acknowledged after 12 ms, applied after 61 ms\n  envoy-b: NOT applied yet\n  \
+                        http://127.0.0.1:9903: not connected, serves what it had\n";
+        assert_eq!(text(&answer), expected);
+    }
+}
