@@ -122,3 +122,80 @@ fn marks(candidate: Tally, tick: &Tick<'_>, tolerated: Tolerated) -> Option<Mark
         Tolerated::Rate(tolerated) => (e > 0.0).then_some(Marks { hits: x, all: e, tolerated, dispersion }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn even(requests: u64, errors: u64) -> Cells {
+        Cells([Tally::new(requests, errors); CELL_COUNT])
+    }
+
+    fn stepped(candidate: &Cells, control: Tally, tolerated: Tolerated) -> Guarded {
+        let mut guarded = Guarded::default();
+        guarded.step(&Tick { span_ms: 1_000, candidate, control, dispersion: 1.0 }, tolerated);
+        guarded
+    }
+
+    #[test]
+    fn what_decides_is_the_evidence_without_the_worst_cell() {
+        let mut storm = even(10, 0);
+        storm.0[3] = Tally::new(500, 500);
+        let control = Tally::new(4_000, 40);
+        for tolerated in [Tolerated::Ratio(2.0), Tolerated::Rate(0.01)] {
+            let guarded = stepped(&storm, control, tolerated);
+            assert!(guarded.ln_evidence_of_all() > 20.0 && guarded.ln_evidence() < 0.0, "{tolerated:?}");
+            let guarded = stepped(&even(10, 3), control, tolerated);
+            assert!(guarded.ln_evidence() > 20.0 && guarded.ln_evidence() < guarded.ln_evidence_of_all());
+            assert!(guarded.excursion().is_broad());
+        }
+    }
+
+    #[test]
+    fn a_tick_without_either_side_says_nothing() {
+        let none = Tally::default();
+        assert_eq!(stepped(&even(10, 10), none, Tolerated::Ratio(2.0)), Guarded::default());
+        assert_eq!(stepped(&even(0, 0), Tally::new(100, 1), Tolerated::Ratio(2.0)), Guarded::default());
+        assert_eq!(stepped(&even(0, 0), none, Tolerated::Rate(0.01)), Guarded::default());
+        assert!(stepped(&even(10, 10), none, Tolerated::Rate(0.01)).ln_evidence() > 10.0);
+    }
+
+    #[test]
+    fn health_clears_what_evidence_rests_on() {
+        let mut guarded = stepped(&even(10, 1), Tally::new(4_000, 40), Tolerated::Ratio(2.0));
+        assert_eq!(guarded.excursion().candidate.sum(), Tally::new(200, 20));
+        for _ in 0..60 {
+            let tick =
+                Tick { span_ms: 1_000, candidate: &even(10, 0), control: Tally::new(4_000, 40), dispersion: 1.0 };
+            guarded.step(&tick, Tolerated::Ratio(2.0));
+        }
+        assert_eq!(guarded.excursion(), &Excursion::default());
+    }
+
+    #[test]
+    fn dispersion_takes_the_root_of_a_tick() {
+        let tick = |dispersion| {
+            let mut guarded = Guarded::default();
+            guarded.step(
+                &Tick { span_ms: 1_000, candidate: &even(10, 2), control: Tally::new(4_000, 40), dispersion },
+                Tolerated::Ratio(1.2),
+            );
+            guarded.ln_evidence()
+        };
+        assert!(tick(2.7) < tick(1.0) && tick(2.7) > 0.0);
+    }
+
+    #[test]
+    fn four_errors_or_two_cells_are_not_broad() {
+        let broad = |cells: &[(usize, u64)]| {
+            let mut excursion = Excursion::default();
+            for (cell, errors) in cells {
+                excursion.candidate.0[*cell] = Tally::new(100, *errors);
+            }
+            excursion.is_broad()
+        };
+        assert!(broad(&[(0, 2), (1, 2), (2, 1)]));
+        assert!(!broad(&[(0, 2), (1, 1), (2, 1)]));
+        assert!(!broad(&[(0, 50), (1, 50)]));
+    }
+}

@@ -5,8 +5,6 @@ use super::tally::{Cells, Tally, real};
 
 /// Two-sided 95 %: the 0.975 quantile of the normal distribution.
 pub const Z95: f64 = 1.959_963_984_540_054;
-/// Two-sided 99 %.
-pub const Z99: f64 = 2.575_829_303_548_901;
 /// Two-sided 99.9 %.
 pub const Z999: f64 = 3.290_526_731_491_926;
 /// One-sided 95 %.
@@ -72,7 +70,7 @@ mod tests {
             let found = wilson(hits, all, Z95);
             assert!((found.0 - low).abs() < 1e-11 && (found.1 - high).abs() < 1e-11, "{hits}/{all}: {found:?}");
         }
-        let (low, high) = wilson(12.0, 1000.0, Z99);
+        let (low, high) = wilson(12.0, 1000.0, 2.575_829_303_548_901);
         assert!((low - 0.005_809_541_615).abs() < 1e-11 && (high - 0.024_623_435_331).abs() < 1e-11);
     }
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::interval::{Z99, wilson};
+use super::interval::{Z999, wilson};
 use super::tally::{Cells, Tally, real};
 
 /// How far back it reaches, in observed time, milliseconds.
@@ -122,14 +122,14 @@ impl Recent {
         self.above(limit, |piece| piece.candidate)
     }
 
-    /// Above the limit with confidence (lower end of Wilson's 99 % interval) in the last few seconds, or longer: whatever shows it
+    /// Above the limit with confidence (lower end of Wilson's 99.9 % interval) in the last few seconds, or longer: whatever shows it
     /// first, so that a young fault is not hidden by the health before it.
     fn above(&self, limit: f64, of: impl Fn(&Piece) -> Tally) -> Option<Sickness> {
         let mut sum = Piece::default();
         for piece in self.0.iter().rev() {
             sum.add(piece);
             let tally = of(&sum);
-            if tally.errors >= LEAST_ERRORS && wilson(real(tally.errors), real(tally.requests), Z99).0 > limit {
+            if tally.errors >= LEAST_ERRORS && wilson(real(tally.errors), real(tally.requests), Z999).0 > limit {
                 return Some(Sickness { tally, span_ms: sum.span_ms });
             }
         }

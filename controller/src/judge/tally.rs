@@ -4,26 +4,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::observation::{CELL_COUNT, VariantCounts};
 
-/// Requests, and errors among them. Stored as `[requests, errors]`.
+/// Requests, and errors among them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "(u64, u64)", into = "(u64, u64)")]
 pub struct Tally {
     /// Requests ended.
     pub requests: u64,
     /// At most as many.
     pub errors: u64,
-}
-
-impl From<(u64, u64)> for Tally {
-    fn from((requests, errors): (u64, u64)) -> Self {
-        Self::new(requests, errors)
-    }
-}
-
-impl From<Tally> for (u64, u64) {
-    fn from(tally: Tally) -> Self {
-        (tally.requests, tally.errors)
-    }
 }
 
 impl Tally {
@@ -60,10 +47,22 @@ pub fn real(count: u64) -> f64 {
     count as f64
 }
 
-/// Requests and errors of one variant by cell.
+/// Requests and errors of one variant by cell. Stored as `[[requests, errors], …]`, for it is stored every tick.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(from = "[(u64, u64); CELL_COUNT]", into = "[(u64, u64); CELL_COUNT]")]
 pub struct Cells(pub [Tally; CELL_COUNT]);
+
+impl From<[(u64, u64); CELL_COUNT]> for Cells {
+    fn from(pairs: [(u64, u64); CELL_COUNT]) -> Self {
+        Self(pairs.map(|(requests, errors)| Tally::new(requests, errors)))
+    }
+}
+
+impl From<Cells> for [(u64, u64); CELL_COUNT] {
+    fn from(cells: Cells) -> Self {
+        cells.0.map(|cell| (cell.requests, cell.errors))
+    }
+}
 
 impl Cells {
     /// One tick's counts of a variant. Both requests and errors are taken from the cells, so that what is left out with a cell was

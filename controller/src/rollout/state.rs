@@ -10,7 +10,7 @@ use crate::judge::Memory;
 
 /// Where one rollout stands. Stored after every tick and every command; what is read back is exactly what was stored.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
 pub struct RolloutState {
     /// Number of the attempt; 0 before the first start.
     pub attempt: u64,

@@ -218,3 +218,78 @@ fn evidence_that_is_not_enough_is_inconclusive() {
     assert_eq!((ruling.verdict, ruling.why), (Verdict::Inconclusive, Why::Unclear));
     assert_eq!(changes.len(), 1);
 }
+
+/// The ceiling is at the error rate itself, and so are as many false alarms as there can be.
+#[test]
+fn healthy_rollouts_are_taken_back_no_more_often_than_alpha() {
+    let mut rollout = rollout();
+    rollout.policy.guardrails[0] = Guardrail::Errors { ratio: Some(1.5), max: Some(share("1%")) };
+    rollout.policy.guardrails[1] = Guardrail::Latency { quantile: 0.99, max_us: 200_000 };
+    let taken_back = |seed: &u64| {
+        let (mut state, mut world) = (started(&rollout), World::new(*seed));
+        run(&mut state, &mut world, 200).1.iter().any(|(_, change)| *change == Transition::RolledBack)
+    };
+    let count = (0..100).filter(taken_back).count();
+    println!("{count} of 100");
+    assert!(count <= 4, "{count}");
+}
+
+#[test]
+fn a_hanging_candidate_does_not_go_on() {
+    let (mut state, mut world) = (started(&rollout()), World::new(1));
+    until_stage(&mut state, &mut world, 1);
+    world.hangs = true;
+    let (ruling, changes) = run(&mut state, &mut world, 200);
+    println!("{}", ruling.sentence);
+    assert_eq!((ruling.verdict, ruling.why, changes), (Verdict::Hold, Why::Hanging, vec![]));
+}
+
+#[test]
+fn one_bad_client_of_control_does_not_save_a_failing_candidate() {
+    for seed in 0..5 {
+        let (mut state, mut world) = (started(&rollout()), World::new(seed));
+        until_stage(&mut state, &mut world, 1);
+        world.control_storm = 50.0;
+        run(&mut state, &mut world, 20);
+        world.candidate = Behaviour { errors: 0.4, ..HEALTHY };
+        let (ruling, changes) = run(&mut state, &mut world, 20);
+        assert_eq!(ruling.verdict, Verdict::RollBack, "{}", ruling.sentence);
+        assert!(changes[0].0 <= 5, "{changes:?}");
+    }
+}
+
+#[test]
+fn without_a_ceiling_ten_percent_is_sick() {
+    let mut rollout = rollout();
+    rollout.policy.guardrails = vec![Guardrail::Errors { ratio: Some(2.0), max: None }];
+    let (mut state, mut world) = (started(&rollout), World::new(1));
+    until_stage(&mut state, &mut world, 0);
+    let failing = Behaviour { errors: 0.3, ..HEALTHY };
+    (world.candidate, world.control) = (failing, failing);
+    let (ruling, changes) = run(&mut state, &mut world, 200);
+    println!("{}", ruling.sentence);
+    assert_eq!((ruling.verdict, ruling.why, changes), (Verdict::Hold, Why::BothFail, vec![]));
+}
+
+#[test]
+fn a_candidate_without_any_error_of_either_completes() {
+    let (mut state, mut world) = (started(&rollout()), World::new(1));
+    (world.candidate, world.control) = (Behaviour { errors: 0.0, slow: 0.0 }, Behaviour { errors: 0.0, slow: 0.0 });
+    assert_eq!(run(&mut state, &mut world, 300).0.verdict, Verdict::Advance);
+    assert_eq!(state.phase, Phase::Done);
+}
+
+/// What the bench asks of the judge: base 1 %, fault 20 % at 5 % of 1,000 requests a second.
+#[test]
+fn a_fault_of_twenty_percent_is_decided_in_three_ticks() {
+    let decided = |seed| {
+        let (mut state, mut world) = (started(&rollout()), World::new(seed));
+        until_stage(&mut state, &mut world, 0);
+        world.candidate = Behaviour { errors: 0.2, ..HEALTHY };
+        run(&mut state, &mut world, 60).1[0].0
+    };
+    let mut seconds: Vec<u32> = (0..40).map(decided).collect();
+    seconds.sort_unstable();
+    println!("{seconds:?}");
+    assert!(seconds[20] <= 3 && seconds[37] <= 4, "{seconds:?}");
+}

@@ -25,6 +25,10 @@ pub(crate) struct World {
     pub(crate) now_ms: u64,
     /// Errors a second that one client of the candidate adds, all in cell 7.
     pub(crate) storm: f64,
+    /// The same for control.
+    pub(crate) control_storm: f64,
+    /// The candidate begins requests and ends none.
+    pub(crate) hangs: bool,
     pub(crate) seen: u32,
 }
 
@@ -37,6 +41,8 @@ impl World {
             control: HEALTHY,
             now_ms: 1_700_000_000_000,
             storm: 0.0,
+            control_storm: 0.0,
+            hangs: false,
             seen: 3,
         }
     }
@@ -44,8 +50,11 @@ impl World {
     /// What a tick of a second sees with that share of requests on the candidate.
     pub(crate) fn tick(&mut self, share: f64) -> Observation {
         self.now_ms += 1_000;
-        let candidate = self.variant(self.rate * share, self.candidate, if share > 0.0 { self.storm } else { 0.0 });
-        let control = self.variant(self.rate * (1.0 - share), self.control, 0.0);
+        let mut candidate = self.variant(self.rate * share, self.candidate, if share > 0.0 { self.storm } else { 0.0 });
+        let control = self.variant(self.rate * (1.0 - share), self.control, self.control_storm);
+        if self.hangs {
+            candidate = VariantCounts { started: candidate.started, ..VariantCounts::default() };
+        }
         let variants = [("next".to_owned(), candidate), ("stable".to_owned(), control)].into();
         Observation {
             at_ms: self.now_ms,
