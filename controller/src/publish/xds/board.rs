@@ -14,6 +14,8 @@ use crate::publish::version::{Version, generation_of};
 
 /// Refusals remembered of a node; the oldest goes first.
 const REFUSALS_PER_NODE: usize = 16;
+/// Nodes whose refusals are remembered.
+const REFUSING_NODES: usize = 4096;
 /// Reports kept of proxies that are gone.
 const GONE_KEPT: usize = 256;
 /// Reported versions kept; only the highest matter.
@@ -229,6 +231,9 @@ impl Board {
         }
         if all.len() > REFUSALS_PER_NODE {
             all.remove(0);
+        }
+        if state.refused.len() > REFUSING_NODES {
+            state.refused.pop_first();
         }
         self.release(state);
     }

@@ -1,101 +1,14 @@
-//! The observer against admin interfaces that behave, hang, talk nonsense or come back, over real sockets.
+//! The observer against admin interfaces of all kinds.
 
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinHandle;
 use weir_controller::clock::Clock;
 use weir_controller::observe::admin::AdminAddress;
 use weir_controller::observe::{Cumulative, Directory, Observer, ObserverSettings, Tick};
 
+use crate::fake_admin::{Admin, Mood, State};
+
 const TIMEOUT: Duration = Duration::from_millis(400);
-
-/// What an admin interface does.
-#[derive(Clone, Copy, Debug)]
-enum Mood {
-    Answers,
-    Hangs,
-    HangsInTheBody,
-    Babbles,
-    Errs,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct State {
-    mood: Mood,
-    uptime_s: u64,
-    requests: u64,
-}
-
-/// An admin interface on a port of its own.
-struct Admin {
-    url: String,
-    state: Arc<Mutex<State>>,
-    task: JoinHandle<()>,
-}
-
-impl Admin {
-    async fn start(node: &'static str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let state = Arc::new(Mutex::new(State { mood: Mood::Answers, uptime_s: 100, requests: 50 }));
-        let shared = Arc::clone(&state);
-        let task = tokio::spawn(async move {
-            while let Ok((socket, _)) = listener.accept().await {
-                tokio::spawn(talk(socket, node, Arc::clone(&shared)));
-            }
-        });
-        Self { url, state, task }
-    }
-
-    fn set(&self, set: impl FnOnce(&mut State)) {
-        set(&mut self.state.lock().unwrap());
-    }
-}
-
-impl Drop for Admin {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-async fn talk(mut socket: TcpStream, node: &str, state: Arc<Mutex<State>>) {
-    let mut buffer = Vec::new();
-    while read_head(&mut socket, &mut buffer).await {
-        let head = String::from_utf8(std::mem::take(&mut buffer)).unwrap();
-        let state = *state.lock().unwrap();
-        let body = if head.starts_with("GET /server_info ") {
-            format!(r#"{{"uptime_current_epoch":"{}s","node":{{"id":"{node}"}}}}"#, state.uptime_s)
-        } else {
-            let name = "wasmcustom.flag=.=checkout;.;variant=.=next;.;weir_started";
-            format!(
-                r#"{{"stats":[{{"name":"{name}","value":{}}},{{"name":"wasmcustom.weir_generation","value":7}}]}}"#,
-                state.requests
-            )
-        };
-        let length = body.len();
-        let answer = match state.mood {
-            Mood::Answers => format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{body}"),
-            Mood::Hangs => std::future::pending().await,
-            Mood::HangsInTheBody => format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", length + 1),
-            Mood::Babbles => "HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\n\u{7f}<html".to_owned(),
-            Mood::Errs => "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n".to_owned(),
-        };
-        socket.write_all(answer.as_bytes()).await.unwrap();
-    }
-}
-
-async fn read_head(socket: &mut TcpStream, buffer: &mut Vec<u8>) -> bool {
-    while !buffer.ends_with(b"\r\n\r\n") {
-        match socket.read_u8().await {
-            Ok(byte) => buffer.push(byte),
-            Err(_) => return false,
-        }
-    }
-    true
-}
 
 fn observer(admins: &[&Admin], directory: &Directory, cumulative: Cumulative) -> Observer {
     let proxies = admins.iter().map(|admin| admin.url.clone()).collect();
