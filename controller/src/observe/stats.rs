@@ -21,6 +21,9 @@ pub const PATH: &str = "/stats?format=json&histogram_buckets=detailed&filter=\
 pub const DISCOVERY_PATH: &str = "/stats?format=json&filter=\
     %5Eextension_config_discovery%5C.http_filter%5C..%2A%5C.(config_reload%7Cversion_text%7Cupdate_success%7Cupdate_rejected)%24";
 
+/// A generation beyond this is not believed, whoever tells it: no controller gets there, and one more must always be possible.
+pub const MAX_GENERATION: u64 = 1_000_000_000_000_000;
+
 /// Where Envoy counts discovered HTTP filters; the filter's name follows.
 const DISCOVERY: &str = "extension_config_discovery.http_filter.";
 /// Bounds of bins beyond this are no durations (2^53, to which an f64 is exact).
@@ -80,6 +83,7 @@ pub fn parse(body: &[u8]) -> Result<Stats, StatsError> {
             stats.take_histogram(detail)?;
         }
     }
+    stats.generation = stats.generation.filter(|generation| *generation <= MAX_GENERATION);
     Ok(stats)
 }
 
@@ -244,6 +248,14 @@ mod tests {
         let large = [(1_200_000, 100_000, 1_500_000), (98_000_000_000, 1_000_000_000, 4)];
         assert_eq!(bins, [[(0, 1, 2), (9, 1, 1), (73_000, 1000, 1)].as_slice(), &large].concat());
         assert_eq!((stats.flags.len(), flag.variants.len()), (1, 1));
+    }
+
+    #[test]
+    fn a_generation_that_cannot_be_is_none() {
+        let told =
+            |value: u64| parse(format!(r#"{{"stats":[{{"name":"weir_generation","value":{value}}}]}}"#).as_bytes());
+        assert_eq!(told(MAX_GENERATION).unwrap().generation, Some(MAX_GENERATION));
+        assert_eq!(told(MAX_GENERATION + 1).unwrap().generation, None);
     }
 
     #[test]

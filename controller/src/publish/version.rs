@@ -4,6 +4,8 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
+use crate::observe::stats::MAX_GENERATION;
+
 /// How many digits of the hash stand in the text.
 const SHOWN: usize = 12;
 
@@ -30,9 +32,6 @@ impl fmt::Display for Version {
         write!(f, "{}-{}", self.generation, self.hash.get(..SHOWN).unwrap_or(&self.hash))
     }
 }
-
-/// Beyond this a generation is not believed: no controller gets there, and one more must always be possible.
-const MAX_GENERATION: u64 = 1_000_000_000_000_000;
 
 /// The generation in a version text; `None` for a text that is not one of ours.
 #[must_use]
