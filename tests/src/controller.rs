@@ -187,6 +187,20 @@ impl Controller {
         }
     }
 
+    /// Waits until so many connected proxies have applied what is wanted.
+    ///
+    /// # Errors
+    /// They have not within `limit`; with the last status.
+    pub async fn applied_everywhere(&self, proxies: usize, limit: Duration) -> Result<()> {
+        let applied = |status: &Value| {
+            let wanted = status["generation"].as_u64().filter(|generation| *generation > 0)?;
+            let proxies = status["proxies"].as_array()?;
+            Some(proxies.iter().filter(|proxy| proxy["applied"]["generation"].as_u64() == Some(wanted)).count())
+        };
+        self.status_until("every proxy has applied it", limit, |status| applied(status) == Some(proxies)).await?;
+        Ok(())
+    }
+
     /// Runs `weir` with these arguments, in the controller's directory.
     ///
     /// # Errors

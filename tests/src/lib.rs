@@ -13,11 +13,15 @@
 //! | `envoy` | an Envoy: start, kill, start again on the same ports, its statistics |
 //! | `controller` | `weir serve`: start, kill, start again on the same database, its API, the `weir` verbs |
 //! | `document` | flag documents for tests |
+//! | `bench` | the benches `kill` and `rollback` |
+//! | `demo` | the demo: three acts, told and measured |
 //!
 //! Errors are `anyhow`'s: whoever uses this reports them to a person and stops.
 
+pub mod bench;
 pub mod bootstrap;
 pub mod controller;
+pub mod demo;
 pub mod document;
 pub mod envoy;
 pub mod http;
