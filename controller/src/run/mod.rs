@@ -7,10 +7,12 @@
 mod chain;
 mod engine;
 mod events;
+#[cfg(test)]
+pub(crate) mod fake;
 mod model;
 mod orders;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod view;
 
 use std::sync::Arc;

@@ -294,3 +294,11 @@ fn write_observed(transaction: &Transaction<'_>, observed: &Observed) -> rusqlit
         .execute(params![flag, attempt, at_ms - OBSERVED_MS.cast_signed()])?;
     Ok(())
 }
+
+#[cfg(test)]
+impl Store {
+    /// Makes the database refuse writes, as a full disk does.
+    pub(crate) fn refuse_writes(&self, refuse: bool) {
+        self.connection.pragma_update(None, "query_only", refuse).unwrap();
+    }
+}
