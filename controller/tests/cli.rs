@@ -1,0 +1,211 @@
+//! The `weir` binary as people and CI meet it: exit codes, what is printed where, and a whole controller without a proxy.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+const GOOD: &str = r#"{"flags":{"checkout":{"state":"ENABLED","variants":{"stable":"v1","next":"v2"},"defaultVariant":"stable"}},
+  "weir":{"version":1,"identity":[{"header":"x-user-id"}],"outputs":{"checkout":{"requestHeader":"x-weir-checkout"}},
+  "rollouts":{"checkout":{"control":"stable","candidate":"next","stages":[{"weight":"5%","for":"1m"},{"weight":"100%","for":"1m"}],
+  "guardrails":[{"metric":"errors","max":"1%"}]}}}}"#;
+const BAD: &str = r#"{"flags":{"checkout":{"state":"ON","variants":{"a":"1"}},
+  "banner":{"state":"ENABLED","variants":{"a":"1"},"defaultVariant":"b"}},"weird":{}}"#;
+
+fn weir(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_weir"));
+    command.args(arguments).env_remove("WEIR_API").env_remove("WEIR_LOG").stdin(Stdio::null());
+    command
+}
+
+fn run(arguments: &[&str]) -> (i32, String, String) {
+    done(weir(arguments).output().unwrap())
+}
+
+fn done(output: Output) -> (i32, String, String) {
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap_or(-1), text(output.stdout), text(output.stderr))
+}
+
+fn file(directory: &Path, name: &str, text: &str) -> String {
+    let path = directory.join(name);
+    std::fs::write(&path, text).unwrap();
+    path.display().to_string()
+}
+
+/// A controller on ports of the kernel's choice, killed when dropped.
+struct Controller {
+    child: Child,
+    api: String,
+    ready: PathBuf,
+}
+
+impl Controller {
+    fn start(directory: &Path) -> Self {
+        let text = "[api]\nlisten = '127.0.0.1:0'\n[xds]\nlisten = '127.0.0.1:0'\n[filter]\nwasm = '/weir_filter.wasm'";
+        let config = file(directory, "weir.toml", text);
+        let ready = directory.join("ready.json");
+        let mut command = weir(&["serve", "--config", &config, "--ready-file", ready.to_str().unwrap()]);
+        let mut child = command.stderr(Stdio::null()).spawn().unwrap();
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let ready_json = loop {
+            if let Ok(text) = std::fs::read_to_string(&ready) {
+                break serde_json::from_str::<Value>(&text).unwrap();
+            }
+            assert!(child.try_wait().unwrap().is_none(), "the controller has ended");
+            assert!(Instant::now() < deadline, "the controller is not ready");
+            std::thread::sleep(Duration::from_millis(10));
+        };
+        assert!(ready_json["xds"].as_str().unwrap().starts_with("127.0.0.1:"));
+        Self { child, api: ready_json["api"].as_str().unwrap().to_owned(), ready }
+    }
+
+    fn run(&self, arguments: &[&str]) -> (i32, String, String) {
+        done(weir(arguments).env("WEIR_API", &self.api).output().unwrap())
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
+    }
+}
+
+impl Drop for Controller {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn wrong_usage_is_2() {
+    for arguments in [&[][..], &["promote"], &["kill"], &["validate"], &["start", "a", "b"], &["apply", "f", "--force"]]
+    {
+        let (code, _, error) = run(arguments);
+        assert_eq!(code, 2, "{arguments:?}");
+        assert!(error.contains("Usage:"), "{error}");
+    }
+    let (code, text, _) = run(&["--help"]);
+    assert_eq!(code, 0);
+    assert!(text.contains("Exit status: 0 good, 1 refused or failed, 2 wrong usage."), "{text}");
+}
+
+#[test]
+fn validate_names_every_fault_and_the_code_says_whether_there_was_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let good = file(directory.path(), "good.json", GOOD);
+    let bad = file(directory.path(), "bad.json", BAD);
+    assert_eq!(run(&["validate", &good]), (0, format!("{good}: good\n"), String::new()));
+
+    let (code, text, _) = run(&["validate", &good, &bad]);
+    assert_eq!(code, 1);
+    for start in [
+        "$.flags.checkout.state: found \"ON\", allowed ",
+        "$.flags.banner.defaultVariant: found \"b\", allowed ",
+        "$.weird: found ",
+    ] {
+        assert!(text.lines().any(|line| line.starts_with(&format!("{bad}: {start}"))), "{start} not in {text}");
+    }
+    let (code, text, _) = run(&["validate", &bad, "--json"]);
+    let report: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((code, &report["valid"]), (1, &Value::Bool(false)));
+    assert_eq!(report["files"][0]["faults"].as_array().unwrap().len(), 3);
+
+    let (code, _, error) = run(&["validate", "/no/such/file.json"]);
+    assert_eq!(code, 1);
+    assert!(error.contains("/no/such/file.json"), "{error}");
+}
+
+#[test]
+fn validate_reads_standard_input() {
+    for (text, expected) in [(GOOD, 0), (BAD, 1), ("", 1)] {
+        let mut child = weir(&["validate", "-"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        let (code, text, _) = done(child.wait_with_output().unwrap());
+        assert_eq!(code, expected);
+        assert!(text.starts_with("-: "), "{text}");
+    }
+}
+
+#[test]
+fn without_a_controller_every_verb_fails_and_says_why() {
+    // Nothing listens on the discard port of loopback.
+    for arguments in [&["status"][..], &["kill", "--all"], &["start", "checkout"]] {
+        let (code, _, error) = run(&[arguments, &["--api", "http://127.0.0.1:9"]].concat());
+        assert_eq!(code, 1);
+        assert!(error.contains("no controller answers at http://127.0.0.1:9"), "{error}");
+    }
+}
+
+#[test]
+fn a_faulty_weir_toml_is_refused_with_every_fault() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = file(directory.path(), "weir.toml", "tik = '1s'\n[api]\nlisten = '0.0.0.0:8470'");
+    let (code, _, error) = run(&["serve", "--config", &config]);
+    assert_eq!(code, 1);
+    for part in [
+        "weir.toml: tik: found an unknown key, allowed tick",
+        "weir.toml: api.listen: found 0.0.0.0:8470",
+        "filter.wasm: found nothing",
+    ] {
+        assert!(error.contains(part), "{part} not in {error}");
+    }
+    let broken = file(directory.path(), "broken.toml", "tick = ");
+    assert!(run(&["serve", "--config", &broken]).2.contains("not TOML"));
+    assert_eq!(run(&["serve", "--config", "/no/weir.toml"]).0, 1);
+}
+
+#[test]
+fn a_controller_takes_orders_and_goes_on_after_sigkill() {
+    let directory = tempfile::tempdir().unwrap();
+    let good = file(directory.path(), "good.json", GOOD);
+    let bad = file(directory.path(), "bad.json", BAD);
+    let mut controller = Controller::start(directory.path());
+    assert!(controller.run(&["status"]).1.contains("no document yet"));
+
+    let (code, text, error) = controller.run(&["apply", &good]);
+    assert_eq!(code, 0, "{text}{error}");
+    assert!(text.contains("document applied: 1 flags, 1 rollouts"), "{text}");
+    let (code, text, error) = controller.run(&["apply", &bad]);
+    assert_eq!((code, text.as_str()), (1, ""));
+    assert!(error.contains("$.flags.checkout.state: found"), "{error}");
+    assert_eq!(controller.run(&["start", "checkout"]).0, 0);
+    let (code, _, error) = controller.run(&["start", "checkout"]);
+    assert_eq!(code, 1);
+    assert!(error.contains("attempt 1 is under way"), "{error}");
+    let (code, text, _) = controller.run(&["kill", "checkout", "--reason", "drill", "--json"]);
+    let answer: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((code, &answer["transition"]["kind"]), (0, &Value::from("kill")));
+
+    // A second controller on the same database is refused as long as the first lives, however it ends.
+    let config = directory.path().join("weir.toml").display().to_string();
+    let (code, _, error) = run(&["serve", "--config", &config]);
+    assert_eq!(code, 1);
+    assert!(error.contains("in use by another controller"), "{error}");
+    controller.signal("-KILL");
+    controller.child.wait().unwrap();
+    std::fs::remove_file(&controller.ready).unwrap();
+
+    let mut controller = Controller::start(directory.path());
+    let (code, text, _) = controller.run(&["status", "checkout", "--json"]);
+    let status: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(code, 0);
+    assert_eq!(
+        (&status["rollouts"][0]["killed"], &status["rollouts"][0]["attempt"]),
+        (&Value::Bool(true), &Value::from(1))
+    );
+    assert_eq!(controller.run(&["status", "nothing"]).0, 1);
+    assert_eq!(controller.run(&["revive", "checkout"]).0, 0);
+
+    controller.signal("-TERM");
+    assert_eq!(controller.child.wait().unwrap().code(), Some(0));
+    assert!(!controller.ready.exists());
+}
