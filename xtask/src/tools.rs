@@ -114,7 +114,7 @@ fn pip(directory: &Path, wanted: &str) -> Result<()> {
         if output.status.success() {
             return Ok(());
         }
-        complaints = String::from_utf8_lossy(&output.stderr).into_owned();
+        complaints = format!("{}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
         if !complaints.contains("externally-managed") {
             break;
         }

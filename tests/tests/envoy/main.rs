@@ -2,10 +2,16 @@
 //! A missing part is a failure that says so, never a pass.
 
 mod bootstraps;
+mod crashes;
+mod faults;
 mod forged;
 mod istio;
+mod kills;
+mod proxies;
 mod pusher;
 mod pushes;
 mod refused;
 mod stage;
 mod sticky;
+mod verdicts;
+mod whole;
