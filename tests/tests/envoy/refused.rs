@@ -1,5 +1,6 @@
 //! Bytes that a proxy refuses. The controller's check lets none pass, so they are published past it.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use hyper::Request;
@@ -10,6 +11,7 @@ use weir_tests::{http, poll};
 
 use crate::pusher::{Pusher, Refusals};
 use crate::stage::Upstreams;
+use crate::whole::Whole;
 
 const LIMIT: Duration = Duration::from_secs(20);
 const BAD: &str = r#"{"schema": 1, "generation": "2", "document": "not a document"}"#;
@@ -94,4 +96,39 @@ async fn the_silent_acknowledgement_of_refused_bytes_counts_for_nothing_after_a_
     let next = second.push(Share::NONE, &document);
     second.applied(1, next).await;
     all_served_by(&envoys, "control").await;
+}
+
+/// What the controller publishes it has checked; but a proxy may lack the filter's file, and refuses for that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_raises_an_alarm_in_status_and_metric_until_the_next_good_configuration_is_taken() {
+    let mut whole = Whole::start(1, &document::checkout()).await;
+    let good = whole.status().await;
+    assert_eq!(good.alarms, []);
+    whole.controller.kill();
+    let wasm = std::mem::replace(&mut whole.controller.setup().wasm, PathBuf::from("/nowhere/weir_filter.wasm"));
+    whole.controller.start().await.expect("the controller starts again");
+    whole.controller.checkout("kill").await.expect("taken");
+    let status = whole.until("an alarm", |status| status.alarms.iter().any(|alarm| alarm.kind == "refused")).await;
+    assert!(
+        status.proxies[0].refused.iter().any(|refusal| refusal.generation > good.generation),
+        "{:?}",
+        status.proxies[0]
+    );
+    assert!(status.proxies[0].applied.is_none_or(|mark| mark.generation <= good.generation), "{:?}", status.proxies[0]);
+    assert_eq!(metric(&whole, "weir_controller_alarms{kind=\"refused\"}").await, "1");
+    all_served_by(&whole.envoys, "control").await;
+
+    whole.controller.kill();
+    whole.controller.setup().wasm = wasm;
+    whole.controller.start().await.expect("the controller starts again");
+    whole.order("revive").await;
+    whole.applied().await;
+    whole.until("no alarm", |status| status.alarms.iter().all(|alarm| alarm.kind != "refused")).await;
+    assert_eq!(metric(&whole, "weir_controller_alarms{kind=\"refused\"}").await, "0");
+}
+
+async fn metric(whole: &Whole, name: &str) -> String {
+    let text = http::get(whole.controller.api(), "/metrics").await.expect("an answer").text();
+    let value = text.lines().find_map(|line| line.strip_prefix(name)).map(|rest| rest.trim().to_owned());
+    value.unwrap_or_else(|| panic!("no {name} in\n{text}"))
 }
