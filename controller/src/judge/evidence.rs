@@ -12,9 +12,12 @@
 //! because it grows with `x`; so is that of products over ticks, whatever the shares `q` were, since they are known before the errors are.
 //!
 //! One product that starts once goes deaf in a healthy time, so evidence is a weighted sum over start times: a new one every 10 s of
-//! observed time, the k-th with weight `w_k = 1 / (k (k + 1))`, which sum to 1; starts that have not begun contribute their weight times
-//! 1, together `1 / (K + 1)` after `K` starts. Evidence of 1 / alpha is reached with probability at most alpha, over all time, when the
-//! limit is kept (Ville's inequality).
+//! observed time, the k-th with weight `w_k = g(k) - g(k + 1)` where `g(k) = 1 / (1 + ln k)`, which sum to 1; starts that have not begun
+//! contribute their weight times 1, together `g(K + 1)` after `K` starts. Evidence of 1 / alpha is reached with probability at most alpha,
+//! over all time, when the limit is kept (Ville's inequality).
+//!
+//! The weights fall as `1 / (k ln^2 k)`, the slowest that still sum. Against `1 / (k (k + 1))` of statistics.md 3.12 the first start
+//! gives up 0.2 in ln E, the start after an hour gains 2.0 and the one after a day 4.4: faults after a long health are found sooner.
 //!
 //! # Why no list of starts is kept
 //! Every start is multiplied by the same ratio in a tick, and its weight never changes. So per `rho` the sum over all starts is one
@@ -78,13 +81,19 @@ impl Starts {
         }
         self.since_ms = self.since_ms.saturating_add(span_ms);
         let k = f64::from(self.begun);
-        begins.then(|| -k.ln() - k.ln_1p())
+        // g(k) - g(k + 1) = ln(1 + 1/k) g(k) g(k + 1), without the cancellation.
+        begins.then(|| (k.recip().ln_1p() * tail(k) * tail(k + 1.0)).ln())
     }
 
     /// The weight of all starts that have not begun.
     fn waiting(self) -> f64 {
-        (f64::from(self.begun) + 1.0).recip()
+        tail(f64::from(self.begun) + 1.0)
     }
+}
+
+/// The weight of the k-th start and all that follow it.
+fn tail(k: f64) -> f64 {
+    (1.0 + k.ln()).recip()
 }
 
 /// What a tick says.
@@ -191,10 +200,10 @@ mod tests {
                 }
             }
         }
-        let mut evidence = 1.0 / (starts.len() as f64 + 1.0);
-        for (k, sums) in starts.iter().enumerate() {
-            let k = k as f64 + 1.0;
-            evidence += sums.iter().map(|s| s.exp()).sum::<f64>() / 24.0 / (k * (k + 1.0));
+        let weight_from = |k: usize| 1.0 / (1.0 + (k as f64).ln());
+        let mut evidence = weight_from(starts.len() + 1);
+        for (k, sums) in (1..).zip(&starts) {
+            evidence += sums.iter().map(|s| s.exp()).sum::<f64>() / 24.0 * (weight_from(k) - weight_from(k + 1));
         }
         evidence.ln()
     }
@@ -274,7 +283,15 @@ mod tests {
         let mut starts = Starts::default();
         let begun: Vec<usize> = (0..25).filter(|_| starts.pass(1_000).is_some()).collect();
         assert_eq!(begun, [0, 10, 20]);
-        assert_eq!(Starts::default().pass(60_000), Some(-(2f64.ln())));
+        let first = Starts::default().pass(60_000).unwrap();
+        assert!((first.exp() - (1.0 - 1.0 / (1.0 + 2f64.ln()))).abs() < 1e-15, "{first}");
+    }
+
+    #[test]
+    fn the_weights_of_all_starts_are_one() {
+        let mut starts = Starts::default();
+        let begun: f64 = (0..10_000).filter_map(|_| starts.pass(10_000)).map(f64::exp).sum();
+        assert!((begun + starts.waiting() - 1.0).abs() < 1e-12, "{begun}");
     }
 
     #[test]

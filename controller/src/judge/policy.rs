@@ -91,6 +91,13 @@ impl Policy {
         });
         ceilings.reduce(f64::min).unwrap_or(SICK)
     }
+
+    /// Above this error rate control is nothing to go back to. Not the ceiling itself when that is tight: a control at 1.5 % with a
+    /// ceiling of 1 % does not begin a rollout, but it is where users want to be when the candidate fails by the ratio to it.
+    #[must_use]
+    pub fn unfit_above(&self) -> f64 {
+        self.sick_above().max(SICK)
+    }
 }
 
 /// What counts as a sick variant when no guardrail has a ceiling.

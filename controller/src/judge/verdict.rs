@@ -87,7 +87,7 @@ impl Case<'_> {
         if self.stage.is_whole() {
             return None;
         }
-        let limit = self.situation.policy.sick_above();
+        let limit = self.situation.policy.unfit_above();
         if let Some(sick) = self.memory.recent.control_above(limit) {
             return Some(format!("control is sick too: {}", sickness(sick, limit)));
         }

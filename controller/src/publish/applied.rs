@@ -23,8 +23,9 @@ use crate::observe::stats::{DISCOVERY_PATH, Discovery, parse};
 
 use super::version::Version;
 
-/// Waits between looks, in milliseconds: the first at once, all of them 2 s. After that the observer's ticks are enough.
-const WAITS_MS: [u64; 18] = [0, 1, 2, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128, 256, 384, 512, 512];
+/// Waits between looks, in milliseconds, all of them 2 s; after that the observer's ticks are enough. Workers take some milliseconds, and
+/// a look makes Envoy's main thread go through all its stats: with many proxies on few cores, looks too early are what workers wait for.
+const WAITS_MS: [u64; 16] = [2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128, 256, 384, 512, 512];
 /// A look that takes longer is given up, and tried again.
 const LOOK: Duration = Duration::from_millis(300);
 

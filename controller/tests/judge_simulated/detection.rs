@@ -1,4 +1,6 @@
-//! A fault after a long healthy time is found within the times of statistics.md 3.12.
+//! A fault after a long healthy time is found as fast as promised: medians in seconds to evidence of 100 : 1, with 1,000 requests a second,
+//! 1 % errors before and a tolerated ratio of 2. The times are what the same evidence takes with start weights `1 / (k (k + 1))`, measured
+//! by simulation before this judge was written; ours must not be slower.
 
 use weir_controller::judge::guarded::{Guarded, Tick, Tolerated};
 use weir_controller::judge::interval;
@@ -8,8 +10,6 @@ use crate::world::cells;
 const SEEDS: u64 = 41;
 const RATE: f64 = 1_000.0;
 
-/// The table's medians are of 40 runs; medians of 40 of our runs lie within 15 % of their own middle in nine cases of ten.
-const SAMPLING: f64 = 1.15;
 /// What leaving out the worst cell and the least numbers of errors and cells may cost.
 const GUARD: f64 = 1.5;
 
@@ -66,14 +66,13 @@ fn check(share: f64, table: &[(f64, f64, f64)]) {
     }
     for ((errors, hour, day), times) in table.iter().zip(found) {
         let [hour_plain, hour_decided, day_plain, day_decided] = times.map(median);
-        println!("1 -> {errors}, share {share}: 1 h {hour_plain} ({hour_decided}), 24 h {day_plain} ({day_decided})");
-        let (plain, guard) = (hour * SAMPLING, hour * GUARD);
-        assert!(
-            hour_plain <= plain && hour_decided <= guard,
-            "1 h: {hour_plain} of {plain}, {hour_decided} of {guard}"
-        );
-        let (plain, guard) = (day * SAMPLING, day * GUARD);
-        assert!(day_plain <= plain && day_decided <= guard, "24 h: {day_plain} of {plain}, {day_decided} of {guard}");
+        println!("1 % -> {errors}, share {share}: 1 h {hour_plain} ({hour_decided}), 24 h {day_plain} ({day_decided})");
+        for (after, limit, plain, decided) in
+            [("1 h", hour, hour_plain, hour_decided), ("24 h", day, day_plain, day_decided)]
+        {
+            assert!(plain <= *limit, "{after}: {plain} s instead of {limit} s");
+            assert!(decided <= limit * GUARD, "{after}: decided after {decided} s instead of {} s", limit * GUARD);
+        }
     }
 }
 

@@ -156,6 +156,20 @@ fn a_failing_candidate_is_not_taken_back_onto_a_sick_control() {
 }
 
 #[test]
+fn a_candidate_far_worse_than_a_control_just_above_its_ceiling_is_taken_back() {
+    for seed in 0..10 {
+        let (mut state, mut world) = (started(&rollout()), World::new(seed));
+        until_stage(&mut state, &mut world, 1);
+        world.control = Behaviour { errors: 0.07, ..HEALTHY };
+        run(&mut state, &mut world, 10);
+        world.candidate = Behaviour { errors: 0.9, ..HEALTHY };
+        let (ruling, changes) = run(&mut state, &mut world, 60);
+        assert_eq!(ruling.verdict, Verdict::RollBack, "{}", ruling.sentence);
+        assert!(changes[0].0 <= 5, "{changes:?}");
+    }
+}
+
+#[test]
 fn no_traffic_is_hold() {
     let (mut state, mut world) = (started(&rollout()), World::new(1));
     world.rate = 0.0;
