@@ -1,4 +1,4 @@
-//! One request, one decision per flag: which variant, and why. Owns DESIGN's order of precedence: global kill, flag kill, mask, then the rollout's
+//! One request, one decision per flag: which variant, and why. Owns the order of precedence: global kill, flag kill, mask, then the rollout's
 //! split, then the defaultVariant. Total: whatever a request carries, there is an answer, and on any doubt it is control.
 
 use std::borrow::Cow;

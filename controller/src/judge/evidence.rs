@@ -16,7 +16,7 @@
 //! contribute their weight times 1, together `g(K + 1)` after `K` starts. Evidence of 1 / alpha is reached with probability at most alpha,
 //! over all time, when the limit is kept (Ville's inequality).
 //!
-//! The weights fall as `1 / (k ln^2 k)`, the slowest that still sum. Against `1 / (k (k + 1))` of statistics.md 3.12 the first start
+//! The weights fall as `1 / (k ln^2 k)`, the slowest that still sum. Against `1 / (k (k + 1))` (telescoping too) the first start
 //! gives up 0.2 in ln E, the start after an hour gains 2.0 and the one after a day 4.4: faults after a long health are found sooner.
 //!
 //! # Why no list of starts is kept
@@ -24,7 +24,7 @@
 //! number: when a start begins its weight is added, then the sum is multiplied: `M <- (M + w_k) L` (the form of Shiryaev and Roberts).
 //! That is the sum itself, not an approximation, with nothing dropped.
 //!
-//! Sources: statistics.md 3.12; Lindon and Malek, arXiv 2011.03567 (counts); Shiryaev 1963, Roberts 1966 (sums over starts).
+//! Sources: Lindon and Malek, arXiv 2011.03567 (counts); Shiryaev 1963, Roberts 1966 (sums over starts).
 
 use std::sync::LazyLock;
 
@@ -182,7 +182,7 @@ mod tests {
         Marks { hits, all, tolerated, dispersion: 1.0 }
     }
 
-    /// The definition, start by start, as statistics.md 3.12 writes it.
+    /// The definition, start by start.
     fn by_definition(ticks: &[(f64, f64, f64, f64, u64)], r0: f64) -> f64 {
         let ratios: Vec<f64> = (0..24).map(|j| r0 * 1.05 * (64.0f64 / 1.05).powf(f64::from(j) / 23.0)).collect();
         let mut starts: Vec<Vec<f64>> = Vec::new();

@@ -1,4 +1,4 @@
-//! Confidence in a share: Wilson's score interval (Wilson 1927; statistics.md 3.2), and the dispersion between cells. For reports and
+//! Confidence in a share: Wilson's score interval (Wilson 1927), and the dispersion between cells. For reports and
 //! for gates that are looked at seldom, never as a per-tick trigger.
 
 use super::tally::{Cells, Tally, real};

@@ -12,7 +12,7 @@ use super::watch::{Terms, Tick, Watch};
 use crate::observation::{Bins, Observation, VariantCounts};
 
 /// A limit that leaves less room than this above control's rate is judged with counts divided by the dispersion between cells: errors
-/// that come in clusters would break it by chance (statistics.md 3.12).
+/// that come in clusters would break it by chance.
 const ROOM: f64 = 1.5;
 
 /// What the judge remembers. Default is empty, as before the first start.

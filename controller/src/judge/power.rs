@@ -18,7 +18,7 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// Requests of the candidate: two proportions, unequal numbers, variance pooled under equality, one-sided 5 % (statistics.md 3.3).
+    /// Requests of the candidate: two proportions, unequal numbers, variance pooled under equality, one-sided 5 %.
     #[must_use]
     pub fn requests(&self) -> u64 {
         let base = self.base.clamp(1e-9, 0.999);

@@ -69,7 +69,7 @@ async fn until(stage: &Stage, what: &str, wanted: impl Fn(&RolloutStatus) -> boo
     found(&status).context("just found")
 }
 
-/// [`document::checkout`] whose first stage lasts longer than any run, with DESIGN's own limits.
+/// [`document::checkout`] whose first stage lasts longer than any run.
 fn document_at_5_percent() -> String {
     let mut value = document::checkout();
     let rollout = document::rollout(&mut value);
