@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 use tracing_subscriber::EnvFilter;
 
@@ -26,9 +27,7 @@ pub(super) fn serve(config: &Path, ready_file: Option<&Path>) -> anyhow::Result<
     log()?;
     let settings = Settings::load(config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let result = runtime.block_on(serve_until_signal(&settings, ready_file));
-    runtime.shutdown_timeout(GRACE);
-    result
+    runtime.block_on(serve_until_signal(&settings, ready_file))
 }
 
 fn log() -> anyhow::Result<()> {
@@ -50,49 +49,31 @@ async fn serve_until_signal(settings: &Settings, ready_file: Option<&Path>) -> a
     let publisher = XdsPublisher::new(settings.filter.clone(), clock, directory.clone(), kept.refused);
     let observer = observer(settings, clock, directory, kept.cumulative)?;
     let xds = publisher.listen(settings.xds).await?;
-    let api =
-        TcpListener::bind(settings.api).await.with_context(|| format!("the API can't listen on {}", settings.api))?;
-    let (xds_address, api_address) = (xds.local_addr(), api.local_addr()?);
+    let api = TcpListener::bind(settings.api).await;
+    let api = api.with_context(|| format!("the API can't listen on {}", settings.api))?;
+    let ready = format!(r#"{{"api":"http://{}","xds":"{}"}}"#, api.local_addr()?, xds.local_addr());
 
     let to_proxies = Arc::new(publisher.clone());
     let (handle, looped) = run::spawn(move || Engine::open(store, to_proxies, clock)).await?;
-
-    let (stop, stopped) = watch::channel(false);
-    let (failed, mut failure) = mpsc::channel(1);
-    let parts = Parts { stopped, failed };
-    let router = crate::api::router(handle.clone());
-    let ending = parts.end();
+    let mut parts = Parts::default();
+    let (router, ending) = (crate::api::router(handle.clone()), parts.end());
     parts.run("the xDS server", xds.serve(parts.end()));
     parts.run("the API", async move { axum::serve(api, router).with_graceful_shutdown(ending).await });
-    parts.run("the observer", observe(observer, settings.tick, handle.clone()));
-    parts.run("the proxies' reports", follow(publisher, handle.clone()));
+    parts.run("the observer", observe(observer, settings.tick, handle.clone(), parts.end()));
+    parts.run("the proxies' reports", follow(publisher, handle.clone(), parts.end()));
 
-    if let Some(file) = ready_file {
-        write_ready(file, &format!(r#"{{"api":"http://{api_address}","xds":"{xds_address}"}}"#))?;
-    }
-    tracing::info!(
-        "ready: API on http://{api_address}, xDS on {xds_address}, database {}",
-        settings.database.display()
-    );
-    let result = tokio::select! {
-        name = signals => {
-            tracing::info!("{name}: shutting down");
-            Ok(())
-        }
-        Some(error) = failure.recv() => Err(error),
-    };
-    stop.send_replace(true);
+    tracing::info!("ready: {ready}, database {}", settings.database.display());
+    ready_file.map_or(Ok(()), |file| write_ready(file, &ready))?;
+    let result = parts.until(signals).await;
     handle.send(Event::Stop).await;
-    let joined = tokio::task::spawn_blocking(move || looped.join()).await;
+    parts.stop().await;
     if let Some(file) = ready_file {
         // Whoever has removed it before us has done no harm.
         let _ = std::fs::remove_file(file);
     }
-    result?;
-    if !matches!(joined, Ok(Ok(()))) {
-        anyhow::bail!("the loop has panicked");
-    }
-    Ok(())
+    let joined = tokio::task::spawn_blocking(move || looped.join()).await?;
+    joined.map_err(|_| anyhow::anyhow!("the loop has panicked"))?;
+    result
 }
 
 fn observer(
@@ -111,58 +92,88 @@ fn observer(
 }
 
 /// Looks at the proxies once a tick; a look that takes longer costs the ticks that it overlaps, and nobody else.
-async fn observe(mut observer: Observer, every: Duration, handle: Handle) -> anyhow::Result<()> {
+async fn observe(
+    mut observer: Observer,
+    every: Duration,
+    handle: Handle,
+    end: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
     let mut ticks = tokio::time::interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    loop {
-        ticks.tick().await;
-        let tick = Box::new(observer.tick().await);
-        let cumulative = serde_json::to_string(observer.cumulative()).ok();
-        if !handle.send(Event::Observed { tick, cumulative }).await {
-            return Ok(());
+    let looking = async {
+        loop {
+            ticks.tick().await;
+            let tick = Box::new(observer.tick().await);
+            let cumulative = serde_json::to_string(observer.cumulative()).ok();
+            if !handle.send(Event::Observed { tick, cumulative }).await {
+                return;
+            }
         }
-    }
+    };
+    tokio::select! { () = looking => {}, () = end => {} }
+    Ok(())
 }
 
 /// Tells the loop whenever proxies have reported something.
-async fn follow(publisher: XdsPublisher, handle: Handle) -> anyhow::Result<()> {
+async fn follow(publisher: XdsPublisher, handle: Handle, end: impl Future<Output = ()>) -> anyhow::Result<()> {
     let mut changes = publisher.changes();
-    while changes.changed().await.is_ok() {
-        if !handle.send(Event::Reports).await {
-            return Ok(());
-        }
-    }
+    let following = async { while changes.changed().await.is_ok() && handle.send(Event::Reports).await {} };
+    tokio::select! { () = following => {}, () = end => {} }
     Ok(())
 }
 
 /// What runs beside the loop: all end together, and none may end alone.
 struct Parts {
-    stopped: watch::Receiver<bool>,
-    failed: mpsc::Sender<anyhow::Error>,
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<anyhow::Result<()>>,
+}
+
+impl Default for Parts {
+    fn default() -> Self {
+        Self { stop: watch::Sender::new(false), tasks: JoinSet::new() }
+    }
 }
 
 impl Parts {
     /// Done when the end has come.
     fn end(&self) -> impl Future<Output = ()> + Send + 'static {
-        let mut stopped = self.stopped.clone();
+        let mut stopped = self.stop.subscribe();
         // The sender is dropped only at the end.
         async move { drop(stopped.wait_for(|stopped| *stopped).await) }
     }
 
-    fn run<E>(&self, name: &'static str, part: impl Future<Output = Result<(), E>> + Send + 'static)
+    fn run<E>(&mut self, name: &'static str, part: impl Future<Output = Result<(), E>> + Send + 'static)
     where
-        E: Into<anyhow::Error> + Send,
+        E: Into<anyhow::Error>,
     {
-        let (stopped, failed) = (self.stopped.clone(), self.failed.clone());
-        tokio::spawn(async move {
-            let error = match part.await {
-                Ok(()) if *stopped.borrow() => return,
-                Ok(()) => anyhow::anyhow!("{name} has ended"),
-                Err(error) => error.into().context(format!("{name} has failed")),
-            };
-            // A second failure adds nothing.
-            let _ = failed.try_send(error);
+        let stopped = self.stop.subscribe();
+        self.tasks.spawn(async move {
+            match part.await {
+                Ok(()) if *stopped.borrow() => Ok(()),
+                Ok(()) => Err(anyhow::anyhow!("{name} has ended")),
+                Err(error) => Err(error.into().context(format!("{name} has failed"))),
+            }
         });
+    }
+
+    /// Waits for a signal, or for the failure of a part.
+    async fn until(&mut self, signals: impl Future<Output = &'static str>) -> anyhow::Result<()> {
+        tokio::select! {
+            name = signals => {
+                tracing::info!("{name}: shutting down");
+                Ok(())
+            }
+            Some(ended) = self.tasks.join_next() => ended?,
+        }
+    }
+
+    /// Ends all; answers that are on their way have [`GRACE`].
+    async fn stop(&mut self) {
+        self.stop.send_replace(true);
+        let ended = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(GRACE, ended).await.is_err() {
+            tracing::warn!("a connection was cut off at the end");
+        }
     }
 }
 

@@ -125,10 +125,12 @@ fn text(answer: &Answer) -> String {
     }
     let transition = &answer.transition;
     let begun = transition.published_at_ms.unwrap_or(transition.decided_at_ms);
+    // A decision without a publication of its own was applied before it was made.
+    let sent = answer.changed && transition.published_at_ms.is_some();
     let total = transition.applied.len() + transition.waiting.len();
     lines.push(match (total, transition.applied_at_ms) {
         (0, _) => format!("generation {}: no proxy is connected", transition.generation),
-        (_, Some(at_ms)) if answer.changed => format!(
+        (_, Some(at_ms)) if sent && at_ms >= begun => format!(
             "generation {}: applied by all {total} connected proxies after {}",
             transition.generation,
             spoken(at_ms.saturating_sub(begun))
@@ -138,7 +140,7 @@ fn text(answer: &Answer) -> String {
             format!("generation {}: applied by {} of {total}", transition.generation, transition.applied.len())
         }
     });
-    for applied in transition.applied.iter().filter(|_| answer.changed) {
+    for applied in transition.applied.iter().filter(|_| sent) {
         let after = |at_ms: u64| spoken(at_ms.saturating_sub(begun));
         let acked =
             applied.acked_at_ms.map_or_else(String::new, |at_ms| format!("acknowledged after {}, ", after(at_ms)));

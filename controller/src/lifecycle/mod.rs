@@ -64,6 +64,7 @@ const FLIP: &str = "everybody would be placed anew";
 /// A rollout that holds users, and what the new document has of it.
 struct Hold<'a> {
     key: &'a str,
+    before: &'a Flag,
     old: &'a Rollout,
     /// At 100 %, all stages over.
     done: bool,
@@ -81,7 +82,7 @@ impl<'a> Hold<'a> {
         };
         let next = new.flags.iter().find(|candidate| candidate.key == flag.key);
         let rollout = next.and_then(|flag| flag.rollout.as_ref());
-        Some(Self { key: &flag.key, old, done, attempt: state.attempt, flag: next, rollout })
+        Some(Self { key: &flag.key, before: flag, old, done, attempt: state.attempt, flag: next, rollout })
     }
 
     /// Everybody has the candidate, and the new document gives it to everybody by default.
@@ -96,7 +97,7 @@ impl<'a> Hold<'a> {
             review.ended.push(self.key.to_owned());
             return;
         };
-        if !flag.enabled {
+        if !flag.enabled && self.before.enabled {
             self.conflict(review, "flags", ".state", "\"DISABLED\"", "\"ENABLED\"");
         }
         self.review_default(flag, review);
@@ -115,7 +116,7 @@ impl<'a> Hold<'a> {
     fn review_default(&self, flag: &Flag, review: &mut Review) {
         let control = self.old.control.as_str();
         let default = flag.default_name();
-        if !self.done && default != Some(control) {
+        if !self.done && default != Some(control) && default != self.before.default_name() {
             let found = default.map_or_else(|| "nothing".to_owned(), |name| format!("{name:?}"));
             self.conflict(review, "flags", ".defaultVariant", &found, &format!("{control:?}"));
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::publish::Mark;
 use crate::report::{Applied, ProxyStatus, Transition};
-use crate::store::Row;
+use crate::store::{Entry, Row};
 
 /// Kinds of ledger rows that are decisions, as against events.
 const DECISIONS: [&str; 11] =
@@ -25,27 +25,26 @@ impl Chains {
     /// What the ledger's last rows tell, oldest first.
     pub(super) fn restore(rows: &[Row]) -> Self {
         let mut chains = Self::default();
+        let mut highest = 0;
         for Row { entry, .. } in rows {
             if DECISIONS.contains(&entry.kind.as_str()) {
-                let transition = Transition {
-                    kind: entry.kind.clone(),
-                    flag: entry.flag.clone(),
-                    attempt: entry.attempt,
-                    actor: entry.actor.clone(),
-                    sentence: entry.sentence.clone(),
-                    detected_at_ms: detected(&entry.numbers),
-                    decided_at_ms: entry.at_ms,
-                    generation: entry.generation,
-                    ..Transition::default()
-                };
-                chains.begin(transition, true);
+                // One that shares the generation of a decision before it went out with nothing.
+                chains.begin(told(entry), entry.generation > highest);
+                highest = highest.max(entry.generation);
             } else if entry.kind == "applied" {
-                for chain in chains.0.values_mut().filter(|chain| chain.transition.generation == entry.generation) {
-                    chain.open = false;
-                }
+                chains.close(entry);
             }
         }
         chains
+    }
+
+    /// The ledger knows that this one was applied, by whom and when.
+    fn close(&mut self, entry: &Entry) {
+        let Some(chain) = self.0.get_mut(&entry.flag) else { return };
+        if chain.transition.generation == entry.generation {
+            chain.open = false;
+            chain.transition = serde_json::from_str(&entry.numbers).unwrap_or_else(|_| chain.transition.clone());
+        }
     }
 
     /// A decision; `open` if it has a generation of its own that proxies must apply.
@@ -106,15 +105,25 @@ pub(super) fn follow(transition: &mut Transition, proxies: &[ProxyStatus], curre
     transition.waiting = waiting;
 }
 
-fn detected(numbers: &str) -> Option<u64> {
-    let numbers: serde_json::Value = serde_json::from_str(numbers).ok()?;
-    numbers.get("detected_at_ms")?.as_u64()
+/// A decision as its row tells it.
+fn told(entry: &Entry) -> Transition {
+    let numbers: serde_json::Value = serde_json::from_str(&entry.numbers).unwrap_or_default();
+    Transition {
+        kind: entry.kind.clone(),
+        flag: entry.flag.clone(),
+        attempt: entry.attempt,
+        actor: entry.actor.clone(),
+        sentence: entry.sentence.clone(),
+        detected_at_ms: numbers["detected_at_ms"].as_u64(),
+        decided_at_ms: entry.at_ms,
+        generation: entry.generation,
+        ..Transition::default()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Entry;
 
     fn proxy(name: &str, connected: bool, applied: Option<(u64, u64)>) -> ProxyStatus {
         let applied = applied.map(|(generation, at_ms)| Mark { generation, at_ms });
@@ -169,11 +178,17 @@ mod tests {
             prev: String::new(),
             hash: String::new(),
         };
-        let told = |rows: &[Row]| Chains::restore(rows).follow(&[proxy("a", true, Some((3, 9)))], 3).len();
+        let count = |rows: &[Row]| Chains::restore(rows).follow(&[proxy("a", true, Some((3, 9)))], 3).len();
         let start = row(1, "start", 2, "{}");
         let stage = row(2, "stage", 3, r#"{"detected_at_ms":5}"#);
-        assert_eq!(told(&[start.clone(), stage.clone()]), 1);
-        assert_eq!(told(&[start.clone(), stage.clone(), row(3, "applied", 3, "{}")]), 0);
+        assert_eq!(count(&[start.clone(), stage.clone()]), 1);
+        let transition = Transition { generation: 3, applied_at_ms: Some(8), ..kill(3) };
+        let applied = row(3, "applied", 3, &serde_json::json!(transition).to_string());
+        let rows = [start.clone(), stage.clone(), applied.clone()];
+        assert_eq!(count(&rows), 0);
+        assert_eq!(Chains::restore(&rows).get(Some("f")).unwrap().applied_at_ms, Some(8));
+        let done = row(4, "done", 3, "{}");
+        assert_eq!(count(&[start.clone(), stage.clone(), applied, done]), 0, "it went out with nothing");
         let chains = Chains::restore(&[start, stage]);
         assert_eq!(chains.get(Some("f")).unwrap().detected_at_ms, Some(5));
     }

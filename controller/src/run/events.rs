@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::engine::{Decision, Engine, Step};
-use crate::judge::{Ruling, Transition as Moved};
+use super::engine::Engine;
+use super::step::{Decision, Step};
+use crate::judge::{Ruling, Transition as Moved, Why};
 use crate::observation::Observation;
 use crate::observe::{ProxySight, Tick};
 use crate::publish::Refusal;
@@ -59,8 +60,13 @@ impl Engine {
     }
 
     /// Keeps the ruling for the status, and logs it if it says something else than the one before.
-    fn note(&mut self, key: &str, ruling: Ruling) {
+    pub(super) fn note(&mut self, key: &str, mut ruling: Ruling) {
         let before = self.rulings.get(key);
+        if let Some(before) = before.filter(|_| ruling.why == Why::NotUnderWay) {
+            // What it ended on stays to be seen.
+            ruling.checks.clone_from(&before.checks);
+            ruling.numbers = before.numbers;
+        }
         let same = before.is_some_and(|before| (before.verdict, before.why) == (ruling.verdict, ruling.why));
         if !same || ruling.transition.is_some() {
             let line =

@@ -1,16 +1,20 @@
 //! The controller's loop: one thread owns all state and takes one event after the other. Observing, serving proxies and answering people
 //! happen elsewhere and only send events here, so that nothing slow stands before a kill.
 //!
-//! Reading order: this file (events), `engine` (the one way a change takes), `orders` (what persons want), `events` (what happens by
+//! Reading order: this file (events), `engine` and `step` (the one way a change takes), `open` (from the
+//! database), `orders` and `apply` (what persons want), `events` (what happens by
 //! itself), `chain` (each decision's way to the proxies), `view` (what is told), `model` (what is held to be true).
 
+mod apply;
 mod chain;
 mod engine;
 mod events;
 #[cfg(test)]
 pub(crate) mod fake;
 mod model;
+mod open;
 mod orders;
+mod step;
 #[cfg(test)]
 pub(crate) mod tests;
 mod view;
@@ -20,7 +24,8 @@ use std::thread::JoinHandle;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-pub use engine::{CommitError, Engine, Kept, OpenError, kept};
+pub use engine::{CommitError, Engine};
+pub use open::{Kept, OpenError, kept};
 pub use orders::{Order, Refused, update};
 
 use crate::observe::Tick;

@@ -1,19 +1,16 @@
 //! What persons order: documents and the verbs. Owns who may order what when, beyond what a rollout itself refuses.
 
-use std::sync::Arc;
-
 use serde_json::json;
 use weir_core::check::Fault;
 use weir_core::document::{Document, Flag};
-use weir_core::snapshot::document_hash;
 
 use super::chain;
-use super::engine::{CommitError, Decision, Engine, Step};
+use super::engine::{CommitError, Engine};
 use super::model::{Change, Current};
-use crate::lifecycle;
+use super::step::{Decision, Step};
+use crate::observation::Observation;
 use crate::report::{Answer, Status, Transition};
 use crate::rollout::{Command, Phase, Refusal, RolloutState};
-use crate::store::StoredDocument;
 
 /// A person's order, checked for its form.
 #[derive(Debug)]
@@ -90,66 +87,6 @@ impl Engine {
         }
     }
 
-    fn apply(
-        &mut self,
-        text: String,
-        document: Document,
-        force: bool,
-        reason: Option<String>,
-    ) -> Result<Answer, Refused> {
-        need_reason(force, reason.as_deref())?;
-        let hash = document_hash(&text);
-        let before = self.model.document.as_ref();
-        if before.is_some_and(|before| before.stored.hash == hash) {
-            return Ok(self.unchanged("this is the current document already".to_owned()));
-        }
-        let changes = lifecycle::changes(before.map(|before| before.stored.text.as_str()), &text);
-        let review = before
-            .map(|before| lifecycle::review(&before.document, &document, &self.model.rollouts))
-            .unwrap_or_default();
-        if !review.conflicts.is_empty() && !force {
-            return Err(Refused::Document(review.conflicts));
-        }
-        let current = Arc::new(Current { stored: StoredDocument { hash: hash.clone(), text }, document });
-        let forced: Vec<_> = review.conflicts.iter().map(ToString::to_string).collect();
-        let sentence = apply_sentence(&current, changes.len(), forced.len(), &review.ended);
-        let decision = Decision {
-            kind: "apply",
-            actor: "api",
-            reason,
-            sentence: sentence.clone(),
-            numbers: json!({ "document": hash, "changes": changes, "forced": forced, "ended": review.ended }),
-            ..Decision::default()
-        };
-        let change = self.document_change(current, &review.ended);
-        let answer = self.obey(change, vec![decision], sentence)?;
-        Ok(Answer { changes, ..answer })
-    }
-
-    /// The document with what follows from it: attempts end with their rollout, and a kill stays with its flag whether the flag has a
-    /// rollout or not.
-    fn document_change(&self, current: Arc<Current>, ended: &[String]) -> Change {
-        let mut change = Change::default();
-        let mut flag_kills = self.model.flag_kills.clone();
-        for key in ended {
-            let old = self.model.rollout(key);
-            let idle = RolloutState { attempt: old.attempt, killed: old.killed, ..RolloutState::default() };
-            change.rollouts.insert(key.clone(), idle);
-        }
-        for flag in &current.document.flags {
-            let state = change.rollouts.get(&flag.key).cloned().unwrap_or_else(|| self.model.rollout(&flag.key));
-            if flag.rollout.is_some() && flag_kills.remove(&flag.key) {
-                change.rollouts.insert(flag.key.clone(), RolloutState { killed: true, weight_ppm: 0, ..state });
-            } else if flag.rollout.is_none() && state.killed {
-                flag_kills.insert(flag.key.clone());
-                change.rollouts.insert(flag.key.clone(), RolloutState { killed: false, ..state });
-            }
-        }
-        change.flag_kills = (flag_kills != self.model.flag_kills).then_some(flag_kills);
-        change.document = Some(current);
-        change
-    }
-
     fn rollout(&mut self, key: &str, command: Command, reason: Option<String>) -> Result<Answer, Refused> {
         need_reason(command == (Command::Start { force: true }), reason.as_deref())?;
         let current = self.model.document.clone().ok_or_else(no_document)?;
@@ -181,10 +118,20 @@ impl Engine {
             numbers: json!({ "before": numbers(&before), "after": numbers(&after) }),
             ..Decision::default()
         };
+        self.reconsider(key, command, &after);
         let mut change = Change::default();
         change.rollouts.insert(key.to_owned(), after);
-        self.rulings.remove(key);
         self.obey(change, vec![decision], sentence)
+    }
+
+    /// A beginning forgets what was ruled before; an end keeps it to be seen, under what it has come to.
+    fn reconsider(&mut self, key: &str, command: Command, after: &RolloutState) {
+        if matches!(command, Command::Start { .. } | Command::Resume) {
+            self.rulings.remove(key);
+        } else if !after.is_judged() {
+            let (_, ruling) = after.tick(key, &Observation::default());
+            self.note(key, ruling);
+        }
     }
 
     /// A flag without a rollout can be killed and revived, nothing else.
@@ -254,7 +201,12 @@ impl Engine {
         killed.command(&Command::Revive, rollout, flag.default_name(), now_ms).ok()
     }
 
-    fn obey(&mut self, change: Change, decisions: Vec<Decision>, sentence: String) -> Result<Answer, Refused> {
+    pub(super) fn obey(
+        &mut self,
+        change: Change,
+        decisions: Vec<Decision>,
+        sentence: String,
+    ) -> Result<Answer, Refused> {
         let flag = decisions.first().and_then(|decision| decision.flag.clone());
         let stored = self.commit(Step { change, decisions, ..Step::default() })?;
         let proxies = self.proxies();
@@ -264,7 +216,7 @@ impl Engine {
         Ok(Answer { sentence, changed: true, transition, complete, stored, changes: Vec::new() })
     }
 
-    fn unchanged(&self, sentence: String) -> Answer {
+    pub(super) fn unchanged(&self, sentence: String) -> Answer {
         self.unchanged_since(self.chains.get(None).cloned(), sentence)
     }
 
@@ -293,7 +245,7 @@ fn is_complete(transition: &Transition) -> bool {
     transition.waiting.is_empty() && (!transition.applied.is_empty() || transition.absent.is_empty())
 }
 
-fn need_reason(force: bool, reason: Option<&str>) -> Result<(), Refused> {
+pub(super) fn need_reason(force: bool, reason: Option<&str>) -> Result<(), Refused> {
     if force && reason.is_none_or(|reason| reason.trim().is_empty()) {
         return Err(Refused::Conflict("force needs a reason, which the ledger keeps".to_owned()));
     }
@@ -312,19 +264,6 @@ fn no_flag(key: &str, current: &Current) -> Refused {
 
 fn everything(kind: &'static str, reason: Option<String>, sentence: String) -> Decision {
     Decision { kind, actor: "api", reason, sentence, numbers: json!({}), ..Decision::default() }
-}
-
-fn apply_sentence(current: &Current, changes: usize, forced: usize, ended: &[String]) -> String {
-    let flags = current.document.flags.len();
-    let rollouts = current.rollouts().count();
-    let mut text = format!("document applied: {flags} flags, {rollouts} rollouts, {changes} changes");
-    if forced > 0 {
-        text.push_str(&format!("; forced against {forced} refusals"));
-    }
-    if !ended.is_empty() {
-        text.push_str(&format!("; ends the attempts of {}", ended.join(", ")));
-    }
-    text
 }
 
 fn word(command: Command) -> &'static str {

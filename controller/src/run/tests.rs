@@ -161,6 +161,11 @@ fn a_rollout_goes_from_control_s_data_to_its_first_stage_and_every_order_takes_i
         assert_eq!(bench.phase(), phase);
         assert_eq!(bench.engine.status().rollouts[0].weight_ppm, 0);
         assert_eq!(bench.fake.last_state()["flags"]["checkout"]["weight"], 0);
+        let ruling = bench.engine.status().rollouts[0].ruling.clone().unwrap();
+        assert!(ruling.sentence.contains("all on control"), "{}", ruling.sentence);
+        assert!(!ruling.checks.is_empty(), "what it ended on stays to be seen");
+        bench.tick(200_000, 0);
+        assert_eq!(bench.engine.status().rollouts[0].ruling.clone().unwrap().checks, ruling.checks);
     }
 }
 
