@@ -56,6 +56,9 @@ pub struct Excursion {
     pub control: Tally,
 }
 
+/// 1 : 1, with room for rounding: ticks without any error say nothing, and their sums are 1 but for the last digits.
+const EVEN: f64 = 1e-9;
+
 impl Guarded {
     /// Takes in a tick. One without requests of the candidate, or of control where it is compared with, carries no information: not
     /// even its time counts.
@@ -76,7 +79,7 @@ impl Guarded {
         }
         self.excursion.candidate.add(tick.candidate);
         self.excursion.control.add(tick.control);
-        if self.ln_evidence() <= 0.0 {
+        if self.ln_evidence() <= EVEN {
             self.excursion = Excursion::default();
         }
     }
@@ -170,6 +173,16 @@ mod tests {
             guarded.step(&tick, Tolerated::Ratio(2.0));
         }
         assert_eq!(guarded.excursion(), &Excursion::default());
+    }
+
+    #[test]
+    fn ticks_without_any_error_leave_nothing_to_rest_on() {
+        let mut guarded = Guarded::default();
+        for _ in 0..100 {
+            let tick = Tick { span_ms: 1_000, candidate: &even(10, 0), control: Tally::new(4_000, 0), dispersion: 1.0 };
+            guarded.step(&tick, Tolerated::Ratio(2.0));
+            assert_eq!(guarded.excursion(), &Excursion::default());
+        }
     }
 
     #[test]

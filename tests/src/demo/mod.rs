@@ -34,16 +34,25 @@ pub struct Options {
 /// # Errors
 /// Something promised did not happen, or somebody interrupted; by then every child is reaped and every file of ours removed.
 pub async fn run(options: &Options) -> Result<()> {
-    tokio::select! {
-        outcome = play(options) => outcome,
+    let (site, mut watch) = tokio::select! {
+        played = play(options) => played?,
         outcome = interrupted() => {
             outcome?;
             bail!("interrupted; everything is stopped and removed");
         }
+    };
+    if options.keep {
+        println!("\n{}", site.invitation());
+        tokio::select! {
+            outcome = site.serve(&mut watch) => outcome?,
+            outcome = interrupted() => outcome?,
+        }
+        println!("\neverything is stopped and removed");
     }
+    Ok(())
 }
 
-async fn play(options: &Options) -> Result<()> {
+async fn play(options: &Options) -> Result<(Site, Watch)> {
     let mut site = Site::start().await?;
     let mut watch = Watch::new();
     watch.say("three Envoys, a control, a candidate, a controller and 10,000 users are there");
@@ -57,9 +66,5 @@ async fn play(options: &Options) -> Result<()> {
         std::fs::write(path, serde_json::to_string_pretty(&summary)?).with_context(|| path.display().to_string())?;
     }
     summary.promises()?;
-    if options.keep {
-        println!("\n{}", site.invitation());
-        site.serve_until_interrupted(&mut watch).await?;
-    }
-    Ok(())
+    Ok((site, watch))
 }

@@ -99,7 +99,7 @@ impl Site {
     }
 
     /// Tells on, a line a second; ends only with an error, or when dropped.
-    pub(super) async fn serve_until_interrupted(&self, watch: &mut Watch) -> Result<()> {
+    pub(super) async fn serve(&self, watch: &mut Watch) -> Result<()> {
         loop {
             watch.second(self).await?;
         }
