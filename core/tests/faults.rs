@@ -292,10 +292,11 @@ fn each_fault_has_its_path_its_finding_and_its_remedy() {
 }
 
 #[test]
-fn ten_faults_are_all_named_at_once() {
+fn faults_are_all_named_at_once() {
     let text = GOOD
         .replace(r#""state": "ENABLED""#, r#""state": "ON""#)
         .replace(r#""defaultVariant": null"#, r#""defaultVariant": "maybe""#)
+        .replace(r#""candidate": "next""#, r#""candidate": "new""#)
         .replace(r#""version": 1"#, r#""version": "1""#)
         .replace(r#""hashing": "flagd-v3""#, r#""hashing": "md5""#)
         .replace(r#"{ "cookie": "session" }"#, r#"{ "cookies": "session" }"#)
@@ -307,6 +308,7 @@ fn ten_faults_are_all_named_at_once() {
     let paths: Vec<_> = faults(&text).into_iter().map(|fault| fault.path).collect();
     for path in [
         "$.flags.checkout.state",
+        "$.weir.rollouts.checkout.candidate",
         "$.flags.banner.defaultVariant",
         "$.weir.version",
         "$.weir.hashing",
@@ -319,6 +321,7 @@ fn ten_faults_are_all_named_at_once() {
     ] {
         assert!(paths.iter().any(|p| p == path), "{path} is not among {paths:#?}");
     }
+    assert_eq!(paths.len(), 11, "and nothing that follows from another fault: {paths:#?}");
 }
 
 #[test]

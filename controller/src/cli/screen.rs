@@ -139,7 +139,9 @@ impl Screen<'_> {
             Verdict::RollBack => ("ROLL BACK", RED),
             Verdict::Inconclusive => ("inconclusive", YELLOW),
         };
-        let forecast = ruling.decides_in_ms.map_or_else(String::new, |ms| format!(" · decides in ~{}", spoken(ms)));
+        // Most sentences tell it themselves.
+        let untold = ruling.decides_in_ms.filter(|_| !ruling.sentence.contains("decides in"));
+        let forecast = untold.map_or_else(String::new, |ms| format!(" · decides in ~{}", spoken(ms)));
         format!("{}: {}{forecast}", self.style.paint(colour, word), ruling.sentence)
     }
 

@@ -37,8 +37,9 @@ fn flag(key: &str, json: &Json, path: &Path<'_>, faults: &mut Faults) -> Option<
         Some("ENABLED") => true,
         Some("DISABLED") => false,
         _ => {
+            // The flag is read on, so that its other faults are named too and whatever refers to it finds it.
             fields.fault("state", "\"ENABLED\" or \"DISABLED\"", faults);
-            return None;
+            true
         }
     };
     let variants = variants(&fields, faults)?;
