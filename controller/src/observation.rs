@@ -49,13 +49,38 @@ pub struct VariantCounts {
     pub duration: Bins,
 }
 
-/// One cell of one variant in a tick.
+/// One cell of one variant in a tick. Written as `[requests, errors]`: there are forty of them in every tick that is kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "(u64, u64)", into = "(u64, u64)")]
 pub struct CellCounts {
     /// Requests ended, those that the client cancelled left out.
     pub requests: u64,
     /// Errors among them.
     pub errors: u64,
+}
+
+impl From<(u64, u64)> for CellCounts {
+    fn from((requests, errors): (u64, u64)) -> Self {
+        Self { requests, errors }
+    }
+}
+
+impl From<CellCounts> for (u64, u64) {
+    fn from(cell: CellCounts) -> Self {
+        (cell.requests, cell.errors)
+    }
+}
+
+impl From<(u64, u64)> for Bin {
+    fn from((width, count): (u64, u64)) -> Self {
+        Self { width, count }
+    }
+}
+
+impl From<Bin> for (u64, u64) {
+    fn from(bin: Bin) -> Self {
+        (bin.width, bin.count)
+    }
 }
 
 impl VariantCounts {
@@ -84,8 +109,9 @@ impl VariantCounts {
 #[serde(transparent)]
 pub struct Bins(pub BTreeMap<u64, Bin>);
 
-/// One bin.
+/// One bin. Written as `[width, count]`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "(u64, u64)", into = "(u64, u64)")]
 pub struct Bin {
     /// Microseconds.
     pub width: u64,

@@ -24,7 +24,7 @@ async fn served() -> Served {
     let path = directory.path().join("weir.db");
     let fake = Arc::new(Fake::default());
     let publisher = Arc::<Fake>::clone(&fake);
-    let open = move || Engine::open(Store::open(&path)?, publisher, Clock::system());
+    let open = move || Engine::open(Store::open(&path)?, publisher, Clock::system(), Vec::new());
     let (handle, _thread) = run::spawn(open).await.unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

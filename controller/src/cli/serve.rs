@@ -13,7 +13,7 @@ use tokio::time::MissedTickBehavior;
 use tracing_subscriber::EnvFilter;
 
 use crate::clock::Clock;
-use crate::observe::{Cumulative, Directory, Observer, ObserverSettings};
+use crate::observe::{Cumulative, Directory, Observer, ObserverSettings, ProxySight};
 use crate::publish::{Publisher as _, XdsPublisher};
 use crate::run::{self, Engine, Event, Handle};
 use crate::settings::Settings;
@@ -47,14 +47,16 @@ async fn serve_until_signal(settings: &Settings, ready_file: Option<&Path>) -> a
     let kept = run::kept(&store)?;
     let directory = Directory::default();
     let publisher = XdsPublisher::new(settings.filter.clone(), clock, directory.clone(), kept.refused);
-    let observer = observer(settings, clock, directory, kept.cumulative)?;
+    let cumulative = cumulative(kept.cumulative)?;
+    let expected = expected(settings, &cumulative);
+    let observer = observer(settings, clock, directory, cumulative)?;
     let xds = publisher.listen(settings.xds).await?;
     let api = TcpListener::bind(settings.api).await;
     let api = api.with_context(|| format!("the API can't listen on {}", settings.api))?;
     let ready = format!(r#"{{"api":"http://{}","xds":"{}"}}"#, api.local_addr()?, xds.local_addr());
 
     let to_proxies = Arc::new(publisher.clone());
-    let (handle, looped) = run::spawn(move || Engine::open(store, to_proxies, clock)).await?;
+    let (handle, looped) = run::spawn(move || Engine::open(store, to_proxies, clock, expected)).await?;
     let mut parts = Parts::default();
     let (router, ending) = (crate::api::router(handle.clone()), parts.end());
     parts.run("the xDS server", xds.serve(parts.end()));
@@ -76,18 +78,29 @@ async fn serve_until_signal(settings: &Settings, ready_file: Option<&Path>) -> a
     result
 }
 
+fn cumulative(json: Option<String>) -> anyhow::Result<Cumulative> {
+    let Some(json) = json else { return Ok(Cumulative::default()) };
+    serde_json::from_str(&json).context("the database's cumulative values can't be read: run the weir that wrote it")
+}
+
+/// The configured proxies before the first look at them.
+fn expected(settings: &Settings, cumulative: &Cumulative) -> Vec<ProxySight> {
+    let sight = |admin: &str| ProxySight {
+        admin: admin.to_owned(),
+        node: cumulative.node(admin).map(str::to_owned),
+        ..ProxySight::default()
+    };
+    settings.proxies.iter().map(|proxy| sight(&proxy.admin)).collect()
+}
+
 fn observer(
     settings: &Settings,
     clock: Clock,
     directory: Directory,
-    cumulative: Option<String>,
+    cumulative: Cumulative,
 ) -> anyhow::Result<Observer> {
     let proxies = settings.proxies.iter().map(|proxy| proxy.admin.clone()).collect();
     let timeout = settings.observe_timeout();
-    let cumulative = match cumulative {
-        Some(json) => serde_json::from_str(&json).context("the database's cumulative values can't be read")?,
-        None => Cumulative::default(),
-    };
     Ok(Observer::new(&ObserverSettings { proxies, timeout }, clock, directory, cumulative)?)
 }
 

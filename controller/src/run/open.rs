@@ -13,6 +13,7 @@ use super::engine::Engine;
 use super::model::{Current, Model};
 use crate::clock::Clock;
 use crate::judge::Ruling;
+use crate::observe::ProxySight;
 use crate::publish::{Publisher, Refusal};
 use crate::report::Totals;
 use crate::store::{self, Batch, Row, Store, Stored};
@@ -69,11 +70,17 @@ pub fn kept(store: &Store) -> Result<Kept, OpenError> {
 }
 
 impl Engine {
-    /// Takes up what the database holds. Nothing is published yet: see [`Engine::resume`].
+    /// Takes up what the database holds. Nothing is published yet: see [`Engine::resume`]. `expected` are the configured proxies, not seen
+    /// yet, with their node ids as far as they are known from before.
     ///
     /// # Errors
     /// [`OpenError`].
-    pub fn open(store: Store, publisher: Arc<dyn Publisher>, clock: Clock) -> Result<Self, OpenError> {
+    pub fn open(
+        store: Store,
+        publisher: Arc<dyn Publisher>,
+        clock: Clock,
+        expected: Vec<ProxySight>,
+    ) -> Result<Self, OpenError> {
         let stored = store.load()?;
         let rows = store.ledger(None, 0, TAIL)?;
         let mut engine = Self {
@@ -89,7 +96,7 @@ impl Engine {
             published: None,
             published_at_ms: None,
             contents: BTreeMap::new(),
-            sights: Vec::new(),
+            sights: expected,
             observed: None,
             alarms: BTreeMap::new(),
             totals: Totals::default(),

@@ -37,7 +37,7 @@ struct Bench {
 }
 
 fn open(path: &Path, fake: &Arc<Fake>) -> Result<Engine, OpenError> {
-    Engine::open(Store::open(path)?, Arc::<Fake>::clone(fake), Clock::system())
+    Engine::open(Store::open(path)?, Arc::<Fake>::clone(fake), Clock::system(), Vec::new())
 }
 
 impl Bench {
@@ -442,4 +442,75 @@ fn observations_of_an_attempt_are_kept_for_a_replay() {
     assert_eq!(rows.len(), 2);
     let observation: Observation = serde_json::from_str(&rows[1].1).unwrap();
     assert_eq!((rows[1].0, observation), (1, tick(3_000, 30).observation));
+}
+
+#[test]
+fn right_after_a_start_nobody_is_taken_for_having_applied() {
+    let directory = tempfile::tempdir().unwrap();
+    let fake = Arc::new(Fake::default());
+    let store = Store::open(&directory.path().join("weir.db")).unwrap();
+    let expected = ProxySight { admin: "http://a".to_owned(), node: Some("a".to_owned()), ..ProxySight::default() };
+    let mut engine = Engine::open(store, Arc::<Fake>::clone(&fake), Clock::system(), vec![expected]).unwrap();
+    let document = Box::new(weir_core::check::check(DOCUMENT).unwrap());
+    let order = Order::Apply { text: DOCUMENT.to_owned(), document, force: false, reason: None };
+    let answer = engine.order(order).unwrap();
+    assert!(!answer.complete);
+    assert_eq!(answer.transition.absent, ["a"]);
+    fake.has("a", 1, 5);
+    let answer = engine.order(Order::KillAll { reason: None }).unwrap();
+    assert_eq!((answer.transition.absent.len(), answer.transition.waiting.as_slice()), (0, &["a".to_owned()][..]));
+}
+
+/// Any order or tick, at random.
+fn stir(bench: &mut Bench, random: &mut fastrand::Rng, now_ms: &mut u64) {
+    let flag = if random.u8(..4) == 0 { "banner" } else { "checkout" };
+    let finished = edited("/flags/checkout/defaultVariant", json!("next"));
+    // Most are refused in most states; what matters is what they leave behind.
+    match random.u8(..12) {
+        0 => drop(bench.order(flag, Command::Start { force: random.bool() })),
+        1 => drop(bench.order(flag, Command::Resume)),
+        2 => drop(bench.order(flag, Command::Rollback)),
+        3 => drop(bench.order(flag, Command::Kill)),
+        4 => drop(bench.order(flag, Command::Revive)),
+        5 => drop(bench.engine.order(Order::KillAll { reason: None })),
+        6 => drop(bench.engine.order(Order::ReviveAll { reason: None })),
+        7 => drop(bench.apply(&finished, random.bool())),
+        8 => drop(bench.apply(DOCUMENT, random.bool())),
+        _ => {
+            for _ in 0..random.u64(1..40) {
+                *now_ms += 1_000;
+                bench.tick(*now_ms, random.u64(..400));
+            }
+        }
+    }
+}
+
+#[test]
+fn from_every_state_one_step_brings_all_to_control_and_nothing_written_is_lost() {
+    for seed in 0..12 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let (mut bench, mut now_ms) = (Bench::with_document(), 0);
+        for step in 0..15 {
+            stir(&mut bench, &mut random, &mut now_ms);
+            let (mut after, fake) = bench.killed_here(&format!("copy{step}.db"));
+            assert_eq!(after.model.rollouts, bench.engine.model.rollouts, "seed {seed} step {step}");
+            after.resume();
+            assert_eq!(fake.lock().published.last(), bench.fake.lock().published.last(), "seed {seed} step {step}");
+            let safe = match random.u8(..3) {
+                0 => after.order(Order::KillAll { reason: None }),
+                1 => after.order(Order::Rollout { flag: "checkout".to_owned(), command: Command::Kill, reason: None }),
+                _ => {
+                    let command = Command::Rollback;
+                    after.order(Order::Rollout { flag: "checkout".to_owned(), command, reason: None })
+                }
+            };
+            // Only what was never started can't be rolled back.
+            let never = safe.is_err() && after.model.rollout("checkout").weight_ppm == 0;
+            assert!(safe.is_ok() || never, "seed {seed} step {step}: {safe:?}");
+            assert_eq!(after.status().rollouts[0].weight_ppm, 0, "seed {seed} step {step}");
+        }
+        let generations = bench.fake.generations();
+        assert!(generations.is_sorted_by(|a, b| a < b), "{generations:?}");
+        assert_eq!(bench.engine.store.verify().unwrap(), None);
+    }
 }

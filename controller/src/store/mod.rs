@@ -18,8 +18,8 @@ use lock::Lock;
 
 /// Observations are kept of the running attempt and so many before it, per flag.
 const PAST_ATTEMPTS: u32 = 5;
-/// And in any attempt not longer than 14 days.
-const OBSERVED_MS: u64 = 14 * 86_400_000;
+/// And of any attempt the last three days, some hundred megabytes at one tick a second.
+const OBSERVED_MS: u64 = 3 * 86_400_000;
 /// So many documents are kept beside the current one.
 const PAST_DOCUMENTS: u32 = 20;
 
