@@ -70,7 +70,7 @@ pub fn kept(store: &Store) -> Result<Kept, OpenError> {
 }
 
 impl Engine {
-    /// Takes up what the database holds. Nothing is published yet: see [`Engine::resume`]. `expected` are the configured proxies, not seen
+    /// Takes up what the database holds. Nothing is published yet: see `resume`. `expected` are the configured proxies, not seen
     /// yet, with their node ids as far as they are known from before.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! `weir.toml`: what the controller is started with. Read in two stages: [`raw`] takes the file as it was typed, this module checks it
+//! `weir.toml`: what the controller is started with. Read in two stages: `raw` takes the file as it was typed, this module checks it
 //! and fills in the defaults; past [`Settings`] nobody meets a raw value. Every fault of a file is reported at once. Owns no behaviour.
 
 mod raw;
