@@ -37,7 +37,7 @@ pub struct Tick<'a> {
 
 /// Evidence that the candidate's errors are beyond what is tolerated.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "snake_case")]
 pub struct Guarded {
     starts: Starts,
     all: Mixture,

@@ -13,7 +13,7 @@ pub const LEAST_SLOW: u64 = 20;
 
 /// Evidence that too many requests are slow.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "snake_case")]
 pub struct Slow {
     starts: Starts,
     mixture: Mixture,
@@ -31,7 +31,7 @@ pub struct SlowExcursion {
 
 /// A quantile that is to stay below a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "snake_case")]
 pub struct Ceiling {
     /// 0 to 1.
     pub quantile: f64,

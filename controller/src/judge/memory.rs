@@ -17,7 +17,7 @@ const ROOM: f64 = 1.5;
 
 /// What the judge remembers. Default is empty, as before the first start.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "snake_case", default)]
 pub struct Memory {
     /// Control's counts since the attempt began (or was resumed).
     pub control: Cells,
@@ -31,7 +31,7 @@ pub struct Memory {
 
 /// What belongs to a stage and is forgotten with it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "snake_case", default)]
 pub struct StageMemory {
     /// Time of the ticks in which enough proxies were seen, milliseconds.
     pub observed_ms: u64,

@@ -10,7 +10,7 @@ use crate::observation::Observation;
 
 /// Of a document's policy, what an attempt is judged by.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "snake_case")]
 pub struct Policy {
     /// Tolerated probability that a healthy candidate is rolled back, over the whole attempt.
     pub alpha: f64,
@@ -34,7 +34,7 @@ pub struct Policy {
 
 /// One limit: a guardrail with a ratio and a ceiling is two.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", tag = "kind")]
+#[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Limit {
     /// Errors at most so many times control's.
     ErrorsRatio { ratio: f64 },

@@ -26,7 +26,7 @@ pub struct Recent(VecDeque<Piece>);
 
 /// A few seconds of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "snake_case")]
 pub struct Piece {
     /// Observed time.
     pub span_ms: u64,

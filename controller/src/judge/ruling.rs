@@ -7,7 +7,7 @@ use super::tally::Tally;
 
 /// What is to happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// The stage (or the wait for control's data) is over: the next begins, or the rollout is done.
     Advance,
@@ -21,7 +21,7 @@ pub enum Verdict {
 
 /// Why, as one word for machines. The sentence says it with numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "snake_case")]
 pub enum Why {
     /// The rollout is not under way (idle, paused, killed, rolled back, done).
     NotUnderWay,
@@ -53,7 +53,7 @@ pub enum Why {
 
 /// State of one check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "snake_case")]
 pub enum CheckState {
     /// Enough seen, and the limit is kept.
     Pass,
@@ -79,7 +79,7 @@ impl CheckState {
 
 /// One limit and how the candidate stands to it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "snake_case")]
 pub struct Check {
     /// `errors-ratio`, `errors-max` or `latency-p95`.
     pub name: String,
@@ -115,7 +115,7 @@ pub struct Check {
 
 /// Requests and errors that a ruling rests on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "snake_case")]
 pub struct Numbers {
     /// The candidate's, in the stage.
     pub candidate: Tally,
@@ -133,7 +133,7 @@ pub struct Numbers {
 
 /// What a tick changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", tag = "kind")]
+#[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Transition {
     /// A stage began, counted from 0; the first one after control's data were in.
     Stage { stage: usize },
@@ -145,7 +145,7 @@ pub enum Transition {
 
 /// What the judge says of one rollout in one tick.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "snake_case")]
 pub struct Ruling {
     /// What is to happen.
     pub verdict: Verdict,

@@ -18,7 +18,7 @@ use crate::observation::VariantCounts;
 
 /// The evidence against one limit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "snake_case")]
 pub struct Watch {
     /// The evidence.
     pub evidence: Evidence,
@@ -28,7 +28,7 @@ pub struct Watch {
 
 /// Evidence against one limit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "snake_case")]
 pub enum Evidence {
     /// On errors, from the attempt's beginning to its end.
     Errors(Box<Guarded>),

@@ -9,7 +9,7 @@ use crate::judge::Memory;
 
 /// A person's order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", tag = "name")]
+#[serde(rename_all = "snake_case", tag = "name")]
 pub enum Command {
     /// A new attempt. Forced, it does not wait for control's data before the first stage.
     Start { force: bool },

@@ -8,7 +8,7 @@ use crate::judge::Policy;
 
 /// What an attempt goes by, from its start to its end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "snake_case")]
 pub struct Plan {
     /// Name of the variant that everybody had before.
     pub control: String,
@@ -22,7 +22,7 @@ pub struct Plan {
 
 /// One stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "snake_case")]
 pub struct PlanStage {
     /// The candidate's weight, parts per million.
     pub weight_ppm: u32,

@@ -10,7 +10,7 @@ use crate::judge::Memory;
 
 /// Where one rollout stands. Stored after every tick and every command; what is read back is exactly what was stored.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "snake_case", default)]
 pub struct RolloutState {
     /// Number of the attempt; 0 before the first start.
     pub attempt: u64,
@@ -32,7 +32,7 @@ pub struct RolloutState {
 
 /// What a rollout is doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", tag = "name")]
+#[serde(rename_all = "snake_case", tag = "name")]
 pub enum Phase {
     /// Never started.
     #[default]
