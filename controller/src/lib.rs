@@ -6,7 +6,7 @@
 //! In reading order:
 //! - [`settings`]: `weir.toml`, checked; [`clock`]: the time, asked for in one place
 //! - [`observation`]: what one tick saw; [`observe`]: how it is read from the proxies
-//! - [`judge`]: from counts to a verdict, pure; [`rollout`]: what verdicts and persons make of a rollout, pure
+//! - [`stats`]: statistics, pure; [`judge`]: from counts to a verdict, pure; [`rollout`]: what verdicts and persons make of a rollout, pure
 //! - [`lifecycle`]: which document may follow which while rollouts hold users, pure
 //! - [`store`]: the database and its ledger; [`publish`]: the ways down to the proxies
 //! - [`run`]: the loop that owns all state
@@ -23,4 +23,5 @@ pub mod report;
 pub mod rollout;
 pub mod run;
 pub mod settings;
+pub mod stats;
 pub mod store;

@@ -2,18 +2,20 @@
 
 use super::evidence::odds;
 use super::guarded::{Guarded, Tolerated};
-use super::interval::{Z95_ONE_SIDED, of_rate, wilson};
 use super::latency::{Ceiling, LEAST_SLOW, Slow};
 use super::memory::Memory;
 use super::policy::{Limit, quantile_name};
-use super::power::{Comparison, without_failure};
-use super::quantile::quantile;
 use super::ruling::{Check, CheckState};
 use super::situation::Situation;
-use super::tally::{Tally, real};
+use super::tally::Tally;
 use super::watch::{Evidence, Watch, breaks_alike};
 use super::words::{count, millis, percent, significant};
 use crate::observation::Bins;
+use crate::stats::normal::Z95_ONE_SIDED;
+use crate::stats::power::{Comparison, without_failure};
+use crate::stats::proportion::wilson;
+use crate::stats::quantile::quantile;
+use crate::stats::real;
 
 /// Errors, or cells, below which counts beyond a limit say nothing yet.
 const LEAST_ERRORS: u64 = 5;
@@ -47,7 +49,7 @@ fn errors(situation: &Situation<'_>, memory: &Memory, (limit, watch): (&Limit, &
         name: limit.name(),
         metric: "errors".into(),
         value: candidate.rate(),
-        interval: candidate.rate().map(|_| of_rate(candidate)),
+        interval: candidate.rate().map(|_| candidate.interval()),
         control: reference.rate(),
         limit: match *limit {
             Limit::ErrorsRatio { ratio } => ratio,

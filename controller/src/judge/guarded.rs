@@ -5,8 +5,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::evidence::{Marks, Mixture, Starts};
-use super::tally::{Cells, Tally, real};
+use super::tally::{Cells, Tally};
 use crate::observation::CELL_COUNT;
+use crate::stats::real;
 
 /// Errors that evidence must rest on before it decides.
 const LEAST_ERRORS: u64 = 5;

@@ -4,9 +4,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::evidence::{Marks, Mixture, Starts};
-use super::quantile::at_or_above;
-use super::tally::{Tally, real};
+use super::tally::Tally;
 use crate::observation::Bins;
+use crate::stats::quantile::at_or_above;
+use crate::stats::real;
 
 /// Slow requests that evidence must rest on before it decides: durations are not counted by cell, and a handful may be one user's.
 pub const LEAST_SLOW: u64 = 20;

@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::guarded::Tolerated;
-use super::interval::{dispersion, of_rate};
 use super::policy::{Limit, Policy};
 use super::recent::{Piece, Recent};
 use super::situation::Situation;
@@ -117,7 +116,7 @@ impl Memory {
         let whole = situation.stage.is_some_and(|stage| stage.is_whole());
         match *limit {
             Limit::ErrorsRatio { ratio } if whole => {
-                Tolerated::Rate((ratio * of_rate(self.stage.reference).1).min(0.999))
+                Tolerated::Rate((ratio * self.stage.reference.interval().1).min(0.999))
             }
             Limit::ErrorsRatio { ratio } => Tolerated::Ratio(ratio),
             Limit::ErrorsMax { max } => Tolerated::Rate(max),
@@ -128,7 +127,7 @@ impl Memory {
     /// How control's errors have been spread over cells and requests up to now.
     #[must_use]
     pub fn control_between_cells(&self) -> Spread {
-        Spread { dispersion: dispersion(&self.control), rate: self.control.sum().rate().unwrap_or(0.0) }
+        Spread { dispersion: self.control.dispersion(), rate: self.control.sum().rate().unwrap_or(0.0) }
     }
 }
 

@@ -4,8 +4,10 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::interval::{Z999, wilson};
-use super::tally::{Cells, Tally, real};
+use super::tally::{Cells, Tally};
+use crate::stats::normal::Z999;
+use crate::stats::proportion::wilson;
+use crate::stats::real;
 
 /// How far back it reaches, in observed time, milliseconds.
 pub const REACH_MS: u64 = 30_000;

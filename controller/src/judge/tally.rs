@@ -3,6 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::observation::{CELL_COUNT, VariantCounts};
+use crate::stats::normal::Z95;
+use crate::stats::proportion::wilson;
+use crate::stats::{mean, real};
 
 /// Requests, and errors among them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +30,12 @@ impl Tally {
         (self.requests > 0).then(|| real(self.errors) / real(self.requests))
     }
 
+    /// 95 % interval of the rate (Wilson), were requests independent.
+    #[must_use]
+    pub fn interval(self) -> (f64, f64) {
+        wilson(real(self.errors), real(self.requests), Z95)
+    }
+
     /// Adds another's counts.
     pub fn add(&mut self, other: Self) {
         self.requests = self.requests.saturating_add(other.requests);
@@ -38,13 +47,6 @@ impl Tally {
     pub fn less(self, part: Self) -> Self {
         Self::new(self.requests.saturating_sub(part.requests), self.errors.saturating_sub(part.errors))
     }
-}
-
-/// A count as a real number: exact below 2^53, which no counter reaches.
-#[must_use]
-#[expect(clippy::cast_precision_loss, reason = "counts stay below 2^53")]
-pub fn real(count: u64) -> f64 {
-    count as f64
 }
 
 /// Requests and errors of one variant by cell. Stored as `[[requests, errors], …]`, for it is stored every tick.
@@ -93,6 +95,12 @@ impl Cells {
     #[must_use]
     pub fn with_errors(&self) -> u32 {
         self.0.iter().map(|cell| u32::from(cell.errors > 0)).sum()
+    }
+
+    /// How much more errors vary between the cells than independent requests would let them, at least 1.
+    #[must_use]
+    pub fn dispersion(&self) -> f64 {
+        mean::dispersion(&self.0.map(|cell| (real(cell.errors), real(cell.requests))))
     }
 
     /// Adds another tick's counts.

@@ -9,12 +9,14 @@
 use serde::{Deserialize, Serialize};
 
 use super::guarded::{self, Guarded, Tolerated};
-use super::interval::{Z999, wilson};
 use super::latency::{LEAST_SLOW, Slow};
 use super::policy::Limit;
 use super::recent::Recent;
-use super::tally::{Cells, Tally, real};
+use super::tally::{Cells, Tally};
 use crate::observation::VariantCounts;
+use crate::stats::normal::Z999;
+use crate::stats::proportion::wilson;
+use crate::stats::real;
 
 /// The evidence against one limit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -3,7 +3,6 @@
 //! by simulation before this judge was written; ours must not be slower.
 
 use weir_controller::judge::guarded::{Guarded, Tick, Tolerated};
-use weir_controller::judge::interval;
 
 use crate::world::cells;
 
@@ -89,6 +88,6 @@ fn a_fault_after_hours_of_health_is_found_in_time_at_one_percent() {
 #[test]
 fn the_dispersion_of_independent_errors_is_one() {
     let mut rng = fastrand::Rng::with_seed(1);
-    let spread = interval::dispersion(&cells(&mut rng, 1e6, 0.01));
+    let spread = cells(&mut rng, 1e6, 0.01).dispersion();
     assert!(spread < 2.0, "{spread}");
 }

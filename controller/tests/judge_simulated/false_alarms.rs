@@ -1,7 +1,6 @@
 //! A healthy candidate is not rolled back more often than alpha allows, one bad client never does it.
 
 use weir_controller::judge::guarded::{Guarded, Tick, Tolerated};
-use weir_controller::judge::interval::dispersion;
 use weir_controller::judge::{Cells, Tally};
 
 use crate::world::poisson;
@@ -37,7 +36,7 @@ fn hours_with_alarm(ratio: f64, divide: bool) -> usize {
             let (mut guarded, mut before) = (Guarded::default(), Cells::default());
             (0..720).any(|_| {
                 let (candidate, control) = (clustered(&mut rng, 12.5, &chances), clustered(&mut rng, 237.5, &chances));
-                let dispersion = if divide { dispersion(&before) } else { 1.0 };
+                let dispersion = if divide { before.dispersion() } else { 1.0 };
                 let tick = Tick { span_ms: 5_000, candidate: &candidate, control: control.sum(), dispersion };
                 guarded.step(&tick, Tolerated::Ratio(ratio));
                 before.add(&control);

@@ -1,7 +1,8 @@
 //! A quantile of merged bins with its confidence interval. For reports; what decides is the process of `latency`.
 
-use super::interval::{Z95, wilson};
-use super::tally::real;
+use super::normal::Z95;
+use super::proportion::wilson;
+use super::real::real;
 use crate::observation::Bins;
 
 /// A quantile in microseconds.
