@@ -96,7 +96,7 @@ proptest! {
     }
 
     #[test]
-    fn what_the_controller_writes_the_filter_reads(state in states(), generation in any::<u64>()) {
+    fn always_true_6_what_the_controller_publishes_the_filter_accepts(state in states(), generation in any::<u64>()) {
         let snapshot = Snapshot::read(write(generation, &state, DOCUMENT).as_bytes(), &mut PlanCache::default()).unwrap().unwrap();
         prop_assert_eq!(snapshot.generation, generation);
         prop_assert_eq!(snapshot.kill, state.kill);

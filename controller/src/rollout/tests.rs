@@ -188,7 +188,7 @@ fn walk(state: &RolloutState, step: u8, at_ms: u64) -> RolloutState {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
     #[test]
-    fn whatever_happened_all_are_on_control_in_one_step_and_users_nest(path in steps()) {
+    fn always_true_5_from_every_state_a_person_or_a_kill_reaches_all_on_control_in_one_step(path in steps()) {
         let mut state = RolloutState::default();
         for (i, step) in path.iter().enumerate() {
             let next = walk(&state, *step, i as u64);

@@ -110,6 +110,36 @@ fn edited(pointer: &str, value: Value) -> String {
     document.to_string()
 }
 
+/// The database as each release left it, kept as SQL: a release adds a file and changes none.
+const RELEASES: [(&str, &str); 1] = [("0.1", include_str!("kept/0.1.sql"))];
+
+#[test]
+fn always_true_6_what_one_release_writes_the_next_reads() {
+    for (release, sql) in RELEASES {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("weir.db");
+        rusqlite::Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+        let fake = Arc::new(Fake::default());
+        let engine = open(&path, &fake).unwrap_or_else(|error| panic!("{release}: {error}"));
+        let mut bench = Bench { directory, fake, engine };
+
+        assert_eq!(bench.ledger(), ["apply", "start", "kill"], "{release}");
+        assert!(bench.engine.alarms.is_empty(), "the ledger's chain holds: {:?}", bench.engine.alarms);
+        let status = bench.engine.status();
+        let rollout = &status.rollouts[0];
+        assert_eq!((rollout.flag.as_str(), rollout.attempt, rollout.phase.as_str()), ("checkout", 1, "running"));
+        assert_eq!((rollout.stage, rollout.weight_ppm, status.killed_flags[0].as_str()), (Some(0), 50_000, "banner"));
+
+        bench.tick(1_000, 10);
+        assert_eq!(bench.fake.generations(), [3], "what was published is published again");
+        let state = bench.fake.last_state();
+        assert_eq!(
+            (&state["flags"]["checkout"]["weight"], &state["flags"]["banner"]["kill"]),
+            (&json!(50_000), &json!(true))
+        );
+    }
+}
+
 #[test]
 fn without_a_document_nothing_is_published_and_the_status_says_so() {
     let mut bench = Bench::new();

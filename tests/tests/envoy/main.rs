@@ -1,6 +1,7 @@
 //! Weir on real Envoys. Each test starts its own and is named after what it proves; `cargo xtask test --only envoy` builds what they need.
 //! A missing part is a failure that says so, never a pass.
 
+mod always_true;
 mod bootstraps;
 mod crashes;
 mod faults;

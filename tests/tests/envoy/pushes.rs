@@ -31,7 +31,8 @@ fn load(envoys: &[Envoy], rate: f64) -> Load {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn five_hundred_pushes_under_load_fail_no_request_and_every_answer_is_of_a_generation_current_then() {
+async fn always_true_7_configuration_changes_under_load_lose_no_request_and_every_answer_is_of_a_generation_current_then()
+ {
     let upstreams = Upstreams::start().await;
     let mut pusher = Pusher::start().await;
     let document = document::checkout().to_string();
