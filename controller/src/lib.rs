@@ -6,12 +6,13 @@
 //! In reading order:
 //! - [`settings`]: `weir.toml`, checked; [`clock`]: the time, asked for in one place
 //! - [`observation`]: what one tick saw; [`observe`]: how it is read from the proxies
-//! - [`stats`]: statistics, pure; [`judge`]: from counts to a verdict, pure; [`rollout`]: what verdicts and persons make of a rollout, pure
+//! - [`stats`]: statistics, pure; [`calc`]: the same by hand; [`judge`]: from counts to a verdict, pure; [`rollout`]: what verdicts and persons make of a rollout, pure
 //! - [`lifecycle`]: which document may follow which while rollouts hold users, pure
 //! - [`store`]: the database and its ledger; [`publish`]: the ways down to the proxies
 //! - [`run`]: the loop that owns all state
 //! - [`report`]: what is told of it; [`api`]: over HTTP; [`cli`]: to people
 pub mod api;
+pub mod calc;
 pub mod cli;
 pub mod clock;
 pub mod judge;

@@ -136,6 +136,37 @@ fn validate_reads_standard_input() {
 }
 
 #[test]
+fn calc_computes_and_names_every_fault() {
+    let (code, text, error) = run(&["calc", "wilson", r#"{"seen": [12, 1000]}"#]);
+    let answer: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((code, error.as_str()), (0, ""));
+    assert!((answer["high"].as_f64().unwrap() - 0.020_857_268_475).abs() < 1e-9, "{answer}");
+
+    let (code, text, error) = run(&["calc", "wilson", r#"{"seen": [12, 10], "sure": 1}"#]);
+    assert_eq!((code, text.as_str()), (1, ""));
+    for part in
+        ["$.seen: found [12, 10], allowed [hits, all]", "$.sure: found an unknown key, allowed confidence, seen"]
+    {
+        assert!(error.contains(part), "{part} not in {error}");
+    }
+    let (code, text, _) = run(&["calc", "wilson", "{", "--json"]);
+    let failure: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((code, &failure["faults"][0]["path"]), (1, &Value::from("$")));
+    assert_eq!(run(&["calc", "average", "{}"]).0, 2);
+
+    // From standard input, which is empty here.
+    assert_eq!(run(&["calc", "wilson"]).0, 1);
+    let (code, text, _) = run(&["calc", "--help"]);
+    assert_eq!(code, 0);
+    // Long lines are wrapped.
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for method in weir_controller::calc::methods() {
+        assert!(text.contains(&format!("weir calc {} '{}'", method.name, method.example)), "{}", method.name);
+        assert_eq!(run(&["calc", method.name, method.example]).0, 0, "{}", method.name);
+    }
+}
+
+#[test]
 fn without_a_controller_every_verb_fails_and_says_why() {
     // Nothing listens on the discard port of loopback.
     for arguments in [&["status"][..], &["kill", "--all"], &["start", "checkout"]] {

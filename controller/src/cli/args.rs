@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::duration::Wait;
+use crate::calc;
 
 const EXIT_CODES: &str = "Exit status: 0 good, 1 refused or failed, 2 wrong usage.";
 
@@ -97,6 +98,16 @@ pub enum Verb {
         #[command(flatten)]
         order: OrderArgs,
     },
+    /// Compute a number of a report by hand, or plan ahead: JSON in, JSON out
+    #[command(after_help = calc_help())]
+    Calc {
+        /// What to compute
+        #[arg(value_parser = clap::builder::PossibleValuesParser::new(calc::methods().map(|method| method.name)), hide_possible_values = true)]
+        method: String,
+        /// Its input; standard input if left out or -
+        #[arg(value_name = "JSON")]
+        input: Option<String>,
+    },
     /// Run the controller: xDS for the proxies, the API, the judge
     #[command(after_help = help("weir serve --config weir.toml"))]
     Serve {
@@ -135,6 +146,15 @@ fn help(example: &str) -> String {
     format!("Example:\n  {example}\n\n{EXIT_CODES}")
 }
 
+fn calc_help() -> String {
+    let line = |method: &calc::Method| {
+        format!("  {}: {}\n    weir calc {} '{}'\n", method.name, method.what, method.name, method.example)
+    };
+    let methods: String = calc::methods().map(line).collect();
+    let example = "weir calc sample-size '{\"base\": 0.01, \"ratio\": 2, \"control_per_request\": 19}'";
+    format!("Methods:\n{methods}\n{}", help(example))
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
@@ -147,7 +167,10 @@ mod tests {
         let mut command = Cli::command();
         assert!(command.render_help().to_string().contains(EXIT_CODES));
         let verbs: Vec<String> = command.get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
-        assert_eq!(verbs, ["validate", "apply", "start", "status", "resume", "rollback", "kill", "revive", "serve"]);
+        assert_eq!(
+            verbs,
+            ["validate", "apply", "start", "status", "resume", "rollback", "kill", "revive", "calc", "serve"]
+        );
         for name in verbs {
             let help = command.find_subcommand_mut(&name).unwrap().render_help().to_string();
             assert!(help.contains(&format!("Example:\n  weir {name} ")), "{help}");
@@ -175,6 +198,10 @@ mod tests {
             ("weir kill checkout --all", false),
             ("weir revive --all", true),
             ("weir rollback", false),
+            ("weir calc wilson", true),
+            ("weir calc wilson {} --json", true),
+            ("weir calc average {}", false),
+            ("weir calc", false),
             ("weir serve", false),
             ("weir serve --config weir.toml --ready-file r.json", true),
             ("weir promote checkout", false),

@@ -25,6 +25,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.verb {
         Verb::Serve { config, ready_file } => serve::serve(&config, ready_file.as_deref()).map(|()| ExitCode::SUCCESS),
         Verb::Validate { files } => verbs::validate(&files, cli.json),
+        Verb::Calc { method, input } => verbs::calc(&method, input.as_deref(), cli.json),
         verb => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(verbs::ask(client::Client::new(cli.api), verb, cli.json))

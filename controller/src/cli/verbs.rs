@@ -51,6 +51,24 @@ pub(super) fn validate(files: &[std::path::PathBuf], as_json: bool) -> anyhow::R
     Ok(code(good))
 }
 
+/// Computes without a controller.
+pub(super) fn calc(method: &str, input: Option<&str>, as_json: bool) -> anyhow::Result<ExitCode> {
+    let text = match input {
+        Some("-") | None => read(Path::new("-"))?,
+        Some(text) => text.to_owned(),
+    };
+    match crate::calc::calculate(method, &text) {
+        Ok(answer) => {
+            println!("{}", serde_json::to_string_pretty(&answer)?);
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(faults) => {
+            let faults = faults.into_iter().map(FaultText::from).collect();
+            Ok(refused(&Failure { error: format!("{method}: the input is not taken"), faults }, as_json))
+        }
+    }
+}
+
 /// Sends a verb to the controller and shows the answer.
 pub(super) async fn ask(client: Client, verb: Verb, as_json: bool) -> anyhow::Result<ExitCode> {
     let (name, body, order) = match verb {
@@ -62,7 +80,7 @@ pub(super) async fn ask(client: Client, verb: Verb, as_json: bool) -> anyhow::Re
         Verb::Kill { target, order } => ("kill", body_of(target), order),
         Verb::Revive { target, order } => ("revive", body_of(target), order),
         // Done without a client.
-        Verb::Validate { .. } | Verb::Serve { .. } => return Ok(ExitCode::FAILURE),
+        Verb::Validate { .. } | Verb::Calc { .. } | Verb::Serve { .. } => return Ok(ExitCode::FAILURE),
     };
     let OrderArgs { reason, wait } = order;
     let mut body = body;

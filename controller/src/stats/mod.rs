@@ -22,4 +22,4 @@ mod real;
 pub mod sequence;
 
 pub use normal::Side;
-pub use real::real;
+pub use real::{real, real_to_count};

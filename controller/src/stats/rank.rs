@@ -103,11 +103,8 @@ pub fn ranks((first, second): Pair<'_>, side: Side) -> Option<Ranks> {
 /// Exact p of U for two small samples without ties, two-sided; `None` if they are not small (more than 2,500 pairs) or not whole.
 #[must_use]
 pub fn exact_ranks(u: f64, (n, m): (usize, usize)) -> Option<f64> {
-    if n == 0 || m == 0 || n * m > 2_500 || u.fract() != 0.0 {
-        return None;
-    }
+    let pairs = n.checked_mul(m).filter(|pairs| (1..=2_500).contains(pairs) && u.fract() == 0.0)?;
     // ways[k]: of the orders of what has been placed, those in which k pairs have the first's value greater; by n + m over n.
-    let pairs = n * m;
     let mut ways = vec![0.0; pairs + 1];
     *ways.first_mut()? = 1.0;
     for i in 1..=n {

@@ -22,3 +22,14 @@ pub(crate) fn whole(number: f64, most: u64) -> u64 {
     }
     number.ceil().max(1.0) as u64
 }
+
+/// A number from 0 that counts something, cut off to a whole one.
+#[must_use]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a cast saturates; what is below 0 or no number is 0"
+)]
+pub fn real_to_count(number: f64) -> u64 {
+    number as u64
+}

@@ -1,0 +1,61 @@
+//! Statistics by hand: JSON in, JSON out, for `weir calc`. Owns names, fields, ranges and examples; the formulas are in `stats`.
+//!
+//! - `input`: fields of a JSON object, each fault with its path
+//! - `shares`, `sequences`, `samples`: the methods
+
+mod input;
+mod samples;
+mod sequences;
+mod shares;
+
+use serde_json::{Value, json};
+use weir_core::check::Fault;
+
+use input::Input;
+
+/// A method.
+#[derive(Clone, Copy, Debug)]
+pub struct Method {
+    /// As it is typed.
+    pub name: &'static str,
+    /// What it answers, in a line.
+    pub what: &'static str,
+    /// An input that works.
+    pub example: &'static str,
+    run: fn(&mut Input<'_>) -> Value,
+}
+
+/// All methods, in the order of the help.
+pub fn methods() -> impl Iterator<Item = &'static Method> {
+    [shares::METHODS, sequences::METHODS, samples::METHODS].into_iter().flatten()
+}
+
+/// Computes; the answer is an object whose numbers are all finite.
+///
+/// # Errors
+/// Every fault of the input, or that no method has this name.
+pub fn calculate(name: &str, text: &str) -> Result<Value, Vec<Fault>> {
+    let fault = |path: &str, found: String, allowed: String| vec![Fault { path: path.to_owned(), found, allowed }];
+    let Some(method) = methods().find(|method| method.name == name) else {
+        let names: Vec<_> = methods().map(|method| method.name).collect();
+        return Err(fault("METHOD", format!("{name:?}"), names.join(", ")));
+    };
+    let value: Value = serde_json::from_str(text)
+        .map_err(|error| fault("$", format!("no JSON ({error})"), format!("an object such as {}", method.example)))?;
+    let Value::Object(fields) = &value else {
+        return Err(fault("$", input::kind(&value).to_owned(), format!("an object such as {}", method.example)));
+    };
+    let mut input = Input::new(fields);
+    let mut answer = (method.run)(&mut input);
+    let faults = input.finish();
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    if let Value::Object(answer) = &mut answer {
+        answer.insert("method".to_owned(), json!(method.name));
+    }
+    Ok(answer)
+}
+
+#[cfg(test)]
+mod tests;
