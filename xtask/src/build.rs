@@ -55,19 +55,45 @@ fn words(command: &Command) -> String {
     words.join(" ")
 }
 
+/// How our native programs are built.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Profile {
+    /// Quickly built: the demo and the tests.
+    Dev,
+    /// As users have it: the benches.
+    Release,
+}
+
+impl Profile {
+    fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Self::Dev => &[],
+            Self::Release => &["--release"],
+        }
+    }
+
+    fn directory(self, workspace: &Workspace) -> PathBuf {
+        workspace.target.join(match self {
+            Self::Dev => "debug",
+            Self::Release => "release",
+        })
+    }
+}
+
 /// Builds all parts and becomes the named program of the tests crate, so that signals reach that one alone. Returns only on failure.
-pub(crate) fn run(program: &str, arguments: &[String]) -> Result<()> {
+pub(crate) fn run(program: &str, profile: Profile, arguments: &[String]) -> Result<()> {
     let workspace = Workspace::load()?;
-    let environment = parts(&workspace)?;
+    let environment = parts(&workspace, profile)?;
     eprintln!("building {program}");
-    succeed(cargo(&workspace).args(["build", "--quiet", "--package", "weir-tests", "--bin", program]))?;
-    let path = workspace.target.join("debug").join(program);
+    let mut build = cargo(&workspace);
+    succeed(build.args(["build", "--quiet", "--package", "weir-tests", "--bin", program]).args(profile.arguments()))?;
+    let path = profile.directory(&workspace).join(program);
     let error = Command::new(&path).args(arguments).envs(environment).exec();
     Err(error).with_context(|| format!("cannot start {}", path.display()))
 }
 
 /// Builds filter, trapping filter and controller and finds an Envoy; gives the environment variables by which `weir-tests` finds them.
-pub(crate) fn parts(workspace: &Workspace) -> Result<Vec<(&'static str, PathBuf)>> {
+pub(crate) fn parts(workspace: &Workspace, profile: Profile) -> Result<Vec<(&'static str, PathBuf)>> {
     tools::rust_targets(&workspace.root, &["wasm32-wasip1"])?;
     let envoy = tools::envoy(&workspace.target)?;
     eprintln!("building the filter");
@@ -75,8 +101,11 @@ pub(crate) fn parts(workspace: &Workspace) -> Result<Vec<(&'static str, PathBuf)
     // A target directory of its own, else the two builds of the same file would push each other out at every run.
     let trap = filter(workspace, &workspace.target.join("trap"), &["--features", "trap"])?;
     eprintln!("building the controller");
-    succeed(cargo(workspace).args(["build", "--quiet", "--package", "weir-controller", "--bin", "weir"]))?;
-    let weir = workspace.target.join("debug").join("weir");
+    let mut build = cargo(workspace);
+    succeed(
+        build.args(["build", "--quiet", "--package", "weir-controller", "--bin", "weir"]).args(profile.arguments()),
+    )?;
+    let weir = profile.directory(workspace).join("weir");
     Ok(vec![("WEIR_ENVOY", envoy), ("WEIR_WASM", wasm), ("WEIR_WASM_TRAP", trap), ("WEIR_BIN", weir)])
 }
 

@@ -60,8 +60,8 @@ enum Verb {
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().verb {
-        Verb::Demo { rest } => build::run("demo", &rest),
-        Verb::Bench { rest } => build::run("bench", &rest),
+        Verb::Demo { rest } => build::run("demo", build::Profile::Dev, &rest),
+        Verb::Bench { rest } => build::run("bench", build::Profile::Release, &rest),
         Verb::Test(selection) => steps::run(steps::Set::All, &selection),
         Verb::Check(selection) => steps::run(steps::Set::WithoutEnvoy, &selection),
     };

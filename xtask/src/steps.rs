@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use clap::Args;
 
-use crate::build::{Workspace, cargo, parts, succeed};
+use crate::build::{Profile, Workspace, cargo, parts, succeed};
 use crate::{direction, paths, tools};
 
 /// Which steps to run, and what to hand on to the test programs.
@@ -147,7 +147,7 @@ fn docs(workspace: &Workspace, _: &[String]) -> Result<()> {
 
 /// One test after the other: each starts Envoys and loads of its own, and measures.
 fn envoy(workspace: &Workspace, rest: &[String]) -> Result<()> {
-    let environment = parts(workspace)?;
+    let environment = parts(workspace, Profile::Dev)?;
     succeed(
         cargo(workspace)
             .args(["test", "--package", "weir-tests", "--test", "envoy", "--", "--test-threads", "1"])

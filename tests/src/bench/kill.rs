@@ -7,14 +7,14 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::json;
 use weir_controller::report::Answer;
 
-use super::report::Report;
+use super::report::{Report, median};
 use super::stage::{Stage, now_ms};
 use crate::document;
 
 const PROXIES: usize = 8;
 const FLAGS: usize = 100;
 /// Requests a second while it is measured.
-const RATE: f64 = 400.0;
+const RATE: f64 = 100.0;
 /// Between runs, so that one does not feel the other.
 const REST: Duration = Duration::from_millis(200);
 
@@ -22,11 +22,15 @@ pub(super) async fn measure(runs: usize) -> Result<Report> {
     let document = document_of(FLAGS);
     let stage = Stage::set(PROXIES, &document, RATE).await?;
     let mut times = Vec::with_capacity(runs);
+    let (mut to_published, mut to_acked) = (Vec::new(), Vec::new());
     for run in 1..=runs {
         let called = now_ms();
         let answer = order(&stage, "kill").await?;
         let applied = answer.transition.applied_at_ms.context("applied everywhere")?;
         times.push(applied.saturating_sub(called));
+        to_published.push(answer.transition.published_at_ms.unwrap_or(applied).saturating_sub(called));
+        let acked = answer.transition.applied.iter().filter_map(|proxy| proxy.acked_at_ms).max();
+        to_acked.push(acked.unwrap_or(applied).saturating_sub(called));
         eprintln!("run {run} of {runs}: {} ms", times.last().copied().unwrap_or_default());
         order(&stage, "revive").await?;
         tokio::time::sleep(REST).await;
@@ -39,7 +43,9 @@ pub(super) async fn measure(runs: usize) -> Result<Report> {
         .with("flags", FLAGS)
         .with("document_bytes", document.len())
         .with("requests_per_second", RATE)
-        .with("failed_requests", failed))
+        .with("failed_requests", failed)
+        .with("to_published_median_ms", median(to_published))
+        .with("to_last_acknowledged_median_ms", median(to_acked)))
 }
 
 async fn order(stage: &Stage, verb: &str) -> Result<Answer> {

@@ -59,6 +59,12 @@ impl Report {
     }
 }
 
+/// The nearest rank's; 0 of none.
+pub(super) fn median(mut times_ms: Vec<u64>) -> u64 {
+    times_ms.sort_unstable();
+    times_ms.get(times_ms.len().saturating_sub(1) / 2).copied().unwrap_or_default()
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { bench, what, runs, p50_ms, p95_ms, p99_ms, max_ms, machine, more } = self;

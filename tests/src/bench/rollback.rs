@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use serde_json::json;
 use weir_controller::report::{RolloutStatus, Status};
 
-use super::report::Report;
+use super::report::{Report, median};
 use super::stage::{Stage, now_ms};
 use crate::document;
 use crate::upstream::Faults;
@@ -29,7 +29,6 @@ pub(super) async fn measure(runs: usize) -> Result<Report> {
         times.push(time);
         exposed.push(failed);
     }
-    exposed.sort_unstable();
     let report = Report::of("rollback", "fault to applied by the last proxy", times)?;
     Ok(report
         .with("proxies", PROXIES)
@@ -37,7 +36,7 @@ pub(super) async fn measure(runs: usize) -> Result<Report> {
         .with("candidate_weight", 0.05)
         .with("base_errors", BASE)
         .with("fault_errors", FAULT)
-        .with("exposed_requests_median", exposed.get(exposed.len() / 2).copied().unwrap_or_default()))
+        .with("exposed_requests_median", median(exposed)))
 }
 
 async fn one(stage: &Stage) -> Result<(u64, u64)> {
