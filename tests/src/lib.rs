@@ -12,6 +12,7 @@
 //! | `bootstrap` | the files of `envoy-config/`, with ports, paths and documents put in |
 //! | `envoy` | an Envoy: start, kill, start again on the same ports, its statistics |
 //! | `controller` | `weir serve`: start, kill, start again on the same database, its API, the `weir` verbs |
+//! | `fleet` | all of these together: a whole loop that has applied a document |
 //! | `document` | flag documents for tests |
 //! | `bench` | the benches `kill` and `rollback` |
 //! | `demo` | the demo: three acts, told and measured |
@@ -24,6 +25,7 @@ pub mod controller;
 pub mod demo;
 pub mod document;
 pub mod envoy;
+pub mod fleet;
 pub mod http;
 pub mod load;
 pub mod parts;

@@ -50,7 +50,7 @@ pub(super) async fn measure(runs: usize) -> Result<Report> {
 
 async fn order(stage: &Stage, verb: &str) -> Result<Answer> {
     let body = json!({ "flag": document::FLAG, "reason": "bench", "wait_ms": 5_000 });
-    let answer: Answer = serde_json::from_value(stage.controller.call(verb, &body).await?)?;
+    let answer: Answer = serde_json::from_value(stage.fleet.controller.call(verb, &body).await?)?;
     if !answer.complete {
         bail!("{verb} was not applied everywhere: {answer:#?}");
     }

@@ -19,8 +19,8 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 pub(super) async fn measure(runs: usize) -> Result<Report> {
     let stage = Stage::set(PROXIES, &document_at_5_percent(), RATE).await?;
-    stage.control.order(Faults::errors(BASE));
-    stage.candidate.order(Faults::errors(BASE));
+    stage.fleet.control.order(Faults::errors(BASE));
+    stage.fleet.candidate.order(Faults::errors(BASE));
     let mut times = Vec::with_capacity(runs);
     let mut exposed = Vec::with_capacity(runs);
     for run in 1..=runs {
@@ -40,23 +40,23 @@ pub(super) async fn measure(runs: usize) -> Result<Report> {
 }
 
 async fn one(stage: &Stage) -> Result<(u64, u64)> {
-    stage.controller.checkout("start").await?;
+    stage.fleet.controller.checkout("start").await?;
     until(stage, "5 % are on the candidate", |rollout| {
         rollout.weight_ppm == 50_000 && rollout.proxies.iter().all(|proxy| proxy.applied_ppm == Some(50_000))
     })
     .await?;
     // A fault begins at any moment of a tick.
     tokio::time::sleep(Duration::from_millis(2_000 + fastrand::u64(0..1_000))).await;
-    let before = stage.candidate.faulty();
-    stage.candidate.order(Faults::errors(FAULT));
+    let before = stage.fleet.candidate.faulty();
+    stage.fleet.candidate.order(Faults::errors(FAULT));
     let fault = now_ms();
     let rollout = until(stage, "everybody is taken back", |rollout| {
         rollout.phase == "rolled_back" && rollout.last.as_ref().is_some_and(|last| last.applied_at_ms.is_some())
     })
     .await?;
-    stage.candidate.order(Faults::errors(BASE));
+    stage.fleet.candidate.order(Faults::errors(BASE));
     let applied = rollout.last.and_then(|last| last.applied_at_ms).context("applied")?;
-    Ok((applied.saturating_sub(fault), stage.candidate.faulty().saturating_sub(before)))
+    Ok((applied.saturating_sub(fault), stage.fleet.candidate.faulty().saturating_sub(before)))
 }
 
 async fn until(stage: &Stage, what: &str, wanted: impl Fn(&RolloutStatus) -> bool) -> Result<RolloutStatus> {
@@ -64,7 +64,7 @@ async fn until(stage: &Stage, what: &str, wanted: impl Fn(&RolloutStatus) -> boo
         let status: Status = serde_json::from_value(status.clone()).ok()?;
         status.rollouts.into_iter().find(|rollout| rollout.flag == document::FLAG && wanted(rollout))
     };
-    let status = stage.controller.status_until(what, LIMIT, |status| found(status).is_some()).await?;
+    let status = stage.fleet.controller.status_until(what, LIMIT, |status| found(status).is_some()).await?;
     found(&status).context("just found")
 }
 

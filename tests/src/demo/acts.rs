@@ -49,7 +49,7 @@ pub(super) async fn play(site: &Site, watch: &mut Watch) -> Result<Played> {
 }
 
 async fn healthy(site: &Site, watch: &mut Watch, played: &mut Played) -> Result<()> {
-    site.controller.checkout("start").await?;
+    site.fleet.controller.checkout("start").await?;
     let mut seen = BTreeSet::new();
     loop {
         let before = seen.len();
@@ -79,7 +79,7 @@ fn ended(rollout: &RolloutStatus) -> bool {
 
 /// A new attempt from wherever the last has ended, up to the stage of 25 %.
 async fn to_a_quarter(site: &Site, watch: &mut Watch) -> Result<()> {
-    site.controller.checkout("start").await?;
+    site.fleet.controller.checkout("start").await?;
     let quarter = |rollout: &RolloutStatus| rollout.weight_ppm == 250_000 && everywhere(rollout);
     watch.until(site, "the attempt reaches 25 %", STAGE, quarter).await?;
     Ok(())
@@ -92,12 +92,12 @@ fn everywhere(rollout: &RolloutStatus) -> bool {
 
 async fn broken(site: &Site, watch: &mut Watch, played: &mut Played) -> Result<()> {
     // The first attempt has ended at 100 %: whoever wants to try again takes it back first.
-    site.controller.checkout("rollback").await?;
+    site.fleet.controller.checkout("rollback").await?;
     let back = |rollout: &RolloutStatus| rollout.weight_ppm == 0 && everywhere(rollout);
     watch.until(site, "all are back on control", STAGE, back).await?;
     to_a_quarter(site, watch).await?;
     watch.second(site).await?;
-    site.candidate.order(Faults::errors(FAULT));
+    site.fleet.candidate.order(Faults::errors(FAULT));
     played.fault_ms = now_ms();
     watch.say(&format!("! the candidate fails {:.0} % of its requests from now on", FAULT * 100.0));
     let taken_back = |rollout: &RolloutStatus| {
@@ -106,8 +106,8 @@ async fn broken(site: &Site, watch: &mut Watch, played: &mut Played) -> Result<(
     let rollout = watch.until(site, "everybody is taken back", DETECTION, taken_back).await?;
     played.rollback = rollout.last.context("a rollback has a transition")?;
     played.rollback_last_us = silence(site, watch, &played.rollback).await?;
-    played.exposed = site.candidate.faulty();
-    site.candidate.order(Faults::default());
+    played.exposed = site.fleet.candidate.faulty();
+    site.fleet.candidate.order(Faults::default());
     Ok(())
 }
 
@@ -116,7 +116,7 @@ async fn killed(site: &Site, watch: &mut Watch, played: &mut Played) -> Result<(
     watch.second(site).await?;
     played.kill_called_ms = now_ms();
     let order = json!({ "flag": FLAG, "reason": "the demo's third act", "wait_ms": 5_000 });
-    let answer: Answer = serde_json::from_value(site.controller.call("kill", &order).await?)?;
+    let answer: Answer = serde_json::from_value(site.fleet.controller.call("kill", &order).await?)?;
     if !answer.complete {
         bail!("the kill was not applied everywhere: {answer:#?}");
     }
@@ -143,7 +143,7 @@ async fn silence(site: &Site, watch: &mut Watch, transition: &Transition) -> Res
     if stray > 0 {
         bail!("{stray} requests sent after the last proxy had applied it still reached the candidate");
     }
-    Ok(site.candidate.last_request_us())
+    Ok(site.fleet.candidate.last_request_us())
 }
 
 fn now_ms() -> u64 {

@@ -6,12 +6,9 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::watch::Watch;
-use crate::bootstrap::{self, Template};
-use crate::controller::{Controller, Setup};
-use crate::envoy::Envoy;
-use crate::load::{Identity, Load, Plan};
-use crate::upstream::Upstream;
-use crate::{document, parts, poll};
+use crate::fleet::Fleet;
+use crate::load::Load;
+use crate::{document, poll};
 
 const PROXIES: usize = 3;
 const USERS: u32 = 10_000;
@@ -22,51 +19,21 @@ const READY: Duration = Duration::from_secs(20);
 /// All that runs; gone when dropped.
 pub(super) struct Site {
     pub(super) load: Load,
-    pub(super) controller: Controller,
-    pub(super) envoys: Vec<Envoy>,
-    _control: Upstream,
-    pub(super) candidate: Upstream,
+    pub(super) fleet: Fleet,
 }
 
 impl Site {
     pub(super) async fn start() -> Result<Self> {
-        let control = Upstream::start("control", document::HEADER).await?;
-        let candidate = Upstream::start("candidate", document::HEADER).await?;
-        let mut controller = Controller::new(Setup { proxies: Vec::new(), wasm: parts::wasm()?, tick: "1s" })?;
-        let mut envoys = Vec::new();
-        for number in 1..=PROXIES {
-            let site = bootstrap::Site {
-                template: Template::EcdsGrpc { controller: controller.xds() },
-                node: format!("proxy-{number}"),
-                control: control.address(),
-                candidate: candidate.address(),
-                wasm: parts::wasm()?,
-                failure_policy: None,
-                // The controller comes last here, for it must know the proxies' ports; nobody waits for it meanwhile.
-                initial_fetch_timeout: Some("0.1s"),
-            };
-            envoys.push(Envoy::start(site).await?);
-        }
-        controller.setup().proxies = envoys.iter().map(Envoy::admin).collect();
-        controller.start().await?;
-        controller.apply(&demo_document()).await?;
-        let load = Load::start(Plan {
-            proxies: envoys.iter().map(Envoy::ingress).collect(),
-            users: USERS,
-            rate: RATE,
-            path: document::PATH.to_owned(),
-            identity: Identity::Header("x-user-id"),
-        });
-        let site = Self { load, controller, envoys, _control: control, candidate };
-        site.controller.applied_everywhere(PROXIES, READY).await?;
-        poll::until_true("requests are answered", READY, || site.load.done() > 100).await?;
-        Ok(site)
+        let fleet = Fleet::start(PROXIES, &demo_document(), "1s").await?;
+        let load = fleet.load(USERS, RATE);
+        poll::until_true("requests are answered", READY, || load.done() > 100).await?;
+        Ok(Self { load, fleet })
     }
 
     /// The ends of the children's logs, for whom the demo failed.
     pub(super) fn last_words(&mut self) -> String {
-        let mut text = self.controller.process().map(|child| child.last_words()).unwrap_or_default();
-        for envoy in &mut self.envoys {
+        let mut text = self.fleet.controller.process().map(|child| child.last_words()).unwrap_or_default();
+        for envoy in &mut self.fleet.envoys {
             if let Ok(child) = envoy.process() {
                 // Writing to a string cannot fail.
                 let _ = write!(text, "\n{}", child.last_words());
@@ -77,14 +44,14 @@ impl Site {
 
     /// What a person can try while all runs on.
     pub(super) fn invitation(&self) -> String {
-        let api = self.controller.api();
+        let api = self.fleet.controller.api();
         let mut text = format!(
             "All runs on until Ctrl-C. Try, in another terminal:\n  export WEIR_API=http://{api}\n  \
              target/debug/weir status checkout --watch\n  target/debug/weir start checkout\n  target/debug/weir kill checkout\n  \
              target/debug/weir revive checkout\n  target/debug/weir resume checkout\n  target/debug/weir rollback checkout\n\
              The controller's own metrics: http://{api}/metrics\n"
         );
-        for envoy in &self.envoys {
+        for envoy in &self.fleet.envoys {
             // Writing to a string cannot fail.
             let _ = writeln!(
                 text,

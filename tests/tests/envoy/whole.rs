@@ -5,12 +5,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use weir_controller::report::{RolloutStatus, Status};
 use weir_controller::store::Row;
-use weir_tests::bootstrap::Template;
-use weir_tests::controller::{Controller, Setup};
+use weir_tests::controller::Controller;
 use weir_tests::document::{FLAG, PATH};
 use weir_tests::envoy::Envoy;
+use weir_tests::fleet::Fleet;
 use weir_tests::load::{Identity, Load, Plan};
-use weir_tests::{http, parts, poll};
+use weir_tests::{http, poll};
 
 use crate::stage::Upstreams;
 
@@ -30,23 +30,9 @@ pub(crate) struct Whole {
 impl Whole {
     /// So many proxies that have applied the document.
     pub(crate) async fn start(proxies: usize, document: &Value) -> Self {
-        let upstreams = Upstreams::start().await;
-        let wasm = parts::wasm().expect("the filter is built");
-        let mut controller = Controller::new(Setup { proxies: Vec::new(), wasm, tick: "500ms" }).expect("a directory");
-        let mut envoys = Vec::new();
-        for number in 1..=proxies {
-            let mut site =
-                upstreams.site(&format!("proxy-{number}"), Template::EcdsGrpc { controller: controller.xds() });
-            // The controller comes last, for it must know the proxies' ports; nobody waits for it meanwhile.
-            site.initial_fetch_timeout = Some("0.1s");
-            envoys.push(Envoy::start(site).await.expect("Envoy starts"));
-        }
-        controller.setup().proxies = envoys.iter().map(Envoy::admin).collect();
-        controller.start().await.expect("the controller starts");
-        let whole = Self { controller, envoys, upstreams };
-        whole.controller.apply(&document.to_string()).await.expect("the document is taken");
-        whole.applied().await;
-        whole
+        let fleet = Fleet::start(proxies, &document.to_string(), "500ms").await.expect("the fleet starts");
+        let Fleet { controller, envoys, control, candidate } = fleet;
+        Self { controller, envoys, upstreams: Upstreams { control, candidate } }
     }
 
     /// Users on all proxies.
