@@ -7,6 +7,7 @@
 //! - [`settings`]: `weir.toml`, checked; [`clock`]: the time, asked for in one place
 //! - [`observation`]: what one tick saw; [`observe`]: how it is read from the proxies
 //! - [`stats`]: statistics, pure; [`calc`]: the same by hand; [`judge`]: from counts to a verdict, pure; [`rollout`]: what verdicts and persons make of a rollout, pure
+//! - [`replay`]: what a policy would have done to a recorded history, pure
 //! - [`lifecycle`]: which document may follow which while rollouts hold users, pure
 //! - [`store`]: the database and its ledger; [`publish`]: the ways down to the proxies
 //! - [`run`]: the loop that owns all state
@@ -20,6 +21,7 @@ pub mod lifecycle;
 pub mod observation;
 pub mod observe;
 pub mod publish;
+pub mod replay;
 pub mod report;
 pub mod rollout;
 pub mod run;

@@ -167,6 +167,41 @@ fn calc_computes_and_names_every_fault() {
 }
 
 #[test]
+fn judge_says_what_a_policy_would_have_done() {
+    let directory = tempfile::tempdir().unwrap();
+    let policy = file(directory.path(), "policy.json", GOOD);
+    let cells = |requests: u64, errors: u64| vec![[requests, errors]; 20];
+    let tick = |second: u64| {
+        let errors = if second < 40 { 0 } else { 4 };
+        let variant = |errors: u64| serde_json::json!({ "started": 200, "results": [200 - 20 * errors, 0, 20 * errors, 0, 0, 0], "cells": cells(10, errors) });
+        let variants = serde_json::json!({ "stable": variant(0), "next": variant(errors) });
+        serde_json::json!({ "at_ms": 1_000 * (second + 1), "span_ms": 1_000, "expected": 1, "seen": 1,
+            "flags": { "checkout": { "variants": variants } } })
+        .to_string()
+    };
+    let lines: Vec<String> = (0..60).map(tick).collect();
+    let history = file(directory.path(), "history.ndjson", &lines.join("\n"));
+    let (code, text, error) = run(&["judge", "--history", &history, "--policy", &policy]);
+    assert_eq!(code, 0, "{error}");
+    assert!(text.contains("checkout: rolled back at 5 %: errors"), "{text}");
+    assert!(text.ends_with("checkout: rolled back after 60 ticks\n"), "{text}");
+
+    let (code, text, _) = run(&["judge", "--history", &history, "--policy", &policy, "--json"]);
+    let story: Value = serde_json::from_str(&text).unwrap();
+    let last = story["events"].as_array().unwrap().last().unwrap();
+    assert_eq!((code, &last["verdict"]), (0, &Value::from("roll_back")));
+    assert!((41_000..45_000).contains(&last["after_ms"].as_u64().unwrap()), "{last}");
+
+    let broken = file(directory.path(), "broken.ndjson", "{}\n");
+    let (code, text, error) = run(&["judge", "--history", &broken, "--policy", &policy]);
+    assert_eq!((code, text.as_str()), (1, ""));
+    assert!(error.contains("broken.ndjson:1: found missing field"), "{error}");
+    let (code, _, error) = run(&["judge", "--history", &history, "--policy", &policy, "--flag", "banner"]);
+    assert_eq!(code, 1);
+    assert!(error.contains("the policy has no rollout of flag \"banner\""), "{error}");
+}
+
+#[test]
 fn without_a_controller_every_verb_fails_and_says_why() {
     // Nothing listens on the discard port of loopback.
     for arguments in [&["status"][..], &["kill", "--all"], &["start", "checkout"]] {

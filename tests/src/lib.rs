@@ -14,7 +14,7 @@
 //! | `controller` | `weir serve`: start, kill, start again on the same database, its API, the `weir` verbs |
 //! | `fleet` | all of these together: a whole loop that has applied a document |
 //! | `document` | flag documents for tests |
-//! | `bench` | the benches `kill` and `rollback` |
+//! | `bench` | the benches `kill`, `rollback` and `judge` |
 //! | `demo` | the demo: three acts, told and measured |
 //!
 //! Errors are `anyhow`'s: whoever uses this reports them to a person and stops.

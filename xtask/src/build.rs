@@ -83,7 +83,9 @@ impl Profile {
 /// Builds all parts and becomes the named program of the tests crate, so that signals reach that one alone. Returns only on failure.
 pub(crate) fn run(program: &str, profile: Profile, arguments: &[String]) -> Result<()> {
     let workspace = Workspace::load()?;
-    let environment = parts(&workspace, profile)?;
+    // The judge's bench is simulated: it wants neither an Envoy nor a filter.
+    let simulated = program == "bench" && arguments.iter().any(|argument| argument == "judge");
+    let environment = if simulated { Vec::new() } else { parts(&workspace, profile)? };
     eprintln!("building {program}");
     let mut build = cargo(&workspace);
     succeed(build.args(["build", "--quiet", "--package", "weir-tests", "--bin", program]).args(profile.arguments()))?;

@@ -49,10 +49,11 @@ enum Verb {
     Check(steps::Selection),
     /// Measures, and writes what it measured.
     #[command(
-        after_help = "Examples:\n  cargo xtask bench kill --report kill.json\n  cargo xtask bench rollback --report rollback.json"
+        after_help = "Examples:\n  cargo xtask bench kill --report kill.json\n  cargo xtask bench rollback --report rollback.json\n  \
+                            cargo xtask bench judge --quick"
     )]
     Bench {
-        /// Passed on: `kill` or `rollback`, `--report FILE`.
+        /// Passed on: `kill`, `rollback` or `judge`, `--report FILE`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
         rest: Vec<String>,
     },

@@ -108,6 +108,19 @@ pub enum Verb {
         #[arg(value_name = "JSON")]
         input: Option<String>,
     },
+    /// Run a policy over recorded observations and print what it would have done when, without a controller
+    #[command(after_help = help("weir judge --history checkout.ndjson --policy flags.json"))]
+    Judge {
+        /// One observation a line (docs/statistics.md says how to get them), or - for standard input
+        #[arg(long, value_name = "FILE")]
+        history: PathBuf,
+        /// A flag document with the rollout
+        #[arg(long, value_name = "FILE")]
+        policy: PathBuf,
+        /// The flag, where the document has several rollouts
+        #[arg(long)]
+        flag: Option<String>,
+    },
     /// Run the controller: xDS for the proxies, the API, the judge
     #[command(after_help = help("weir serve --config weir.toml"))]
     Serve {
@@ -169,7 +182,7 @@ mod tests {
         let verbs: Vec<String> = command.get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
         assert_eq!(
             verbs,
-            ["validate", "apply", "start", "status", "resume", "rollback", "kill", "revive", "calc", "serve"]
+            ["validate", "apply", "start", "status", "resume", "rollback", "kill", "revive", "calc", "judge", "serve"]
         );
         for name in verbs {
             let help = command.find_subcommand_mut(&name).unwrap().render_help().to_string();
@@ -202,6 +215,8 @@ mod tests {
             ("weir calc wilson {} --json", true),
             ("weir calc average {}", false),
             ("weir calc", false),
+            ("weir judge --history h.ndjson --policy flags.json --flag checkout", true),
+            ("weir judge --history h.ndjson", false),
             ("weir serve", false),
             ("weir serve --config weir.toml --ready-file r.json", true),
             ("weir promote checkout", false),

@@ -2,6 +2,7 @@
 //!
 //! - [`args`]: the command line; `duration`: its times
 //! - `verbs`: from a verb to a request and from an answer to text
+//! - `judge`: a policy over a recorded history
 //! - `screen`: the status for people
 //! - `client`: HTTP
 //! - `serve`: the controller's parts, put together
@@ -9,6 +10,7 @@
 pub mod args;
 mod client;
 pub mod duration;
+mod judge;
 mod screen;
 mod serve;
 mod verbs;
@@ -26,6 +28,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Serve { config, ready_file } => serve::serve(&config, ready_file.as_deref()).map(|()| ExitCode::SUCCESS),
         Verb::Validate { files } => verbs::validate(&files, cli.json),
         Verb::Calc { method, input } => verbs::calc(&method, input.as_deref(), cli.json),
+        Verb::Judge { history, policy, flag } => judge::judge(&history, &policy, flag.as_deref(), cli.json),
         verb => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(verbs::ask(client::Client::new(cli.api), verb, cli.json))

@@ -80,7 +80,9 @@ pub(super) async fn ask(client: Client, verb: Verb, as_json: bool) -> anyhow::Re
         Verb::Kill { target, order } => ("kill", body_of(target), order),
         Verb::Revive { target, order } => ("revive", body_of(target), order),
         // Done without a client.
-        Verb::Validate { .. } | Verb::Calc { .. } | Verb::Serve { .. } => return Ok(ExitCode::FAILURE),
+        Verb::Validate { .. } | Verb::Calc { .. } | Verb::Judge { .. } | Verb::Serve { .. } => {
+            return Ok(ExitCode::FAILURE);
+        }
     };
     let OrderArgs { reason, wait } = order;
     let mut body = body;
@@ -114,7 +116,7 @@ fn answered(reply: Reply, waited: bool, as_json: bool) -> anyhow::Result<ExitCod
     Ok(code(answer.complete || !waited))
 }
 
-fn refused(failure: &Failure, as_json: bool) -> ExitCode {
+pub(super) fn refused(failure: &Failure, as_json: bool) -> ExitCode {
     if as_json {
         println!("{}", json!(failure));
     } else {
@@ -211,7 +213,7 @@ fn shown(body: &[u8], as_json: bool) -> anyhow::Result<String> {
     Ok(screen::draw(&status, screen::Style { colour }))
 }
 
-fn read(file: &Path) -> anyhow::Result<String> {
+pub(super) fn read(file: &Path) -> anyhow::Result<String> {
     if file == Path::new("-") {
         let mut text = String::new();
         std::io::stdin().read_to_string(&mut text).context("standard input")?;

@@ -1,12 +1,15 @@
-//! The benches: the two times that users feel, measured over many runs on real parts. Numbers for people, never a timed test.
+//! The benches: the two times that users feel, measured over many runs on real parts, and the judge on simulated traffic. Numbers for
+//! people, never a timed test.
 //!
 //! | module | owns |
 //! |---|---|
 //! | `stage` | what a bench runs on: upstreams, Envoys, controller, load |
 //! | `kill` | API call to applied by the last of eight proxies |
 //! | `rollback` | fault to applied by the last of three proxies |
+//! | `judge` | false alarms and time to detection, on simulated traffic, beside three other rules |
 //! | `report` | quantiles of the runs, and what they were measured on |
 
+pub mod judge;
 mod kill;
 mod report;
 mod rollback;
@@ -40,9 +43,17 @@ pub async fn run(bench: Bench, runs: usize, report: Option<PathBuf>) -> Result<(
             bail!("interrupted; everything is stopped and removed");
         }
     };
+    told(&measured, report)
+}
+
+/// Prints, and writes the report.
+///
+/// # Errors
+/// The file can't be written.
+pub fn told<T: serde::Serialize + std::fmt::Display>(measured: &T, report: Option<PathBuf>) -> Result<()> {
     println!("{measured}");
     if let Some(path) = report {
-        std::fs::write(&path, serde_json::to_string_pretty(&measured)?).with_context(|| path.display().to_string())?;
+        std::fs::write(&path, serde_json::to_string_pretty(measured)?).with_context(|| path.display().to_string())?;
     }
     Ok(())
 }

@@ -77,7 +77,8 @@ impl fmt::Display for Report {
     }
 }
 
-fn machine() -> String {
+/// What is measured on: processor, cores and memory.
+pub(super) fn machine() -> String {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let after = |text: &str, key: &str| {
         let line = text.lines().find(|line| line.starts_with(key))?;

@@ -1,12 +1,13 @@
-//! `cargo xtask bench kill|rollback`: the times that users feel.
+//! `cargo xtask bench kill|rollback|judge`: the times that users feel, and how right the judge is.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use weir_tests::bench::{Bench, run};
+use weir_tests::bench::judge::{self, Effort};
+use weir_tests::bench::{Bench, run, told};
 
-/// Measures on real Envoys, and writes what it measured.
+/// Measures on real Envoys (`judge`: on simulated traffic), and writes what it measured.
 #[derive(Parser)]
 #[command(name = "cargo xtask bench", after_help = "Example: cargo xtask bench kill --report kill.json")]
 struct Arguments {
@@ -15,7 +16,7 @@ struct Arguments {
     /// Writes the report to a file, as JSON.
     #[arg(long, value_name = "FILE", global = true)]
     report: Option<PathBuf>,
-    /// How often; kill 50 and rollback 20 if not said.
+    /// How often; kill 50, rollback 20 and judge 300 (quick: 20) if not said.
     #[arg(long, global = true, value_parser = clap::value_parser!(u16).range(1..))]
     runs: Option<u16>,
 }
@@ -26,16 +27,28 @@ enum Which {
     Kill,
     /// Fault to applied by the last of 3 proxies, at 1,000 requests/s and a candidate at 5 %.
     Rollback,
+    /// False alarms and time to detection of the judge and of three other rules, simulated.
+    Judge {
+        /// Half an hour a rollout in place of a day.
+        #[arg(long)]
+        quick: bool,
+    },
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let Arguments { bench, report, runs } = Arguments::parse();
-    let (bench, usual) = match bench {
-        Which::Kill => (Bench::Kill, 50),
-        Which::Rollback => (Bench::Rollback, 20),
+    let runs = runs.map(usize::from);
+    let outcome = match bench {
+        Which::Kill => run(Bench::Kill, runs.unwrap_or(50), report).await,
+        Which::Rollback => run(Bench::Rollback, runs.unwrap_or(20), report).await,
+        Which::Judge { quick } => {
+            let effort = if quick { Effort::QUICK } else { Effort::FULL };
+            let effort = Effort { runs: runs.unwrap_or(effort.runs), ..effort };
+            judge::measure(effort).and_then(|table| told(&table, report))
+        }
     };
-    match run(bench, runs.map_or(usual, usize::from), report).await {
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("\nerror: {error:#}");

@@ -1,0 +1,84 @@
+//! A policy over a recorded history, for people and programs. Owns the reading and the words; what would have happened is `replay`'s.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use weir_core::check;
+
+use super::duration::spoken;
+use super::verbs::{read, refused};
+use crate::judge::words::weight;
+use crate::observation::Observation;
+use crate::replay::{Event, Story, replay};
+use crate::report::{Failure, FaultText};
+
+/// Faults of a history after which the rest of it is not looked at.
+const MOST: usize = 20;
+
+pub(super) fn judge(history: &Path, policy: &Path, flag: Option<&str>, as_json: bool) -> anyhow::Result<ExitCode> {
+    let (lines, text) = (read(history)?, read(policy)?);
+    match told(&history.display().to_string(), &lines, &text, flag) {
+        Ok(story) if as_json => println!("{}", serde_json::to_string_pretty(&story)?),
+        Ok(story) => print!("{}", screen(&story)),
+        Err(failure) => return Ok(refused(&failure, as_json)),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn told(name: &str, lines: &str, policy: &str, flag: Option<&str>) -> Result<Story, Failure> {
+    let failure = |error: &str, faults| Failure { error: error.to_owned(), faults };
+    let document = check::check(policy).map_err(|faults| {
+        failure("the policy is no flag document", faults.into_iter().map(FaultText::from).collect())
+    })?;
+    let observations =
+        observations(name, lines).map_err(|faults| failure("the history has lines that are no observation", faults))?;
+    replay(&document, flag, &observations).map_err(|unfit| failure(&unfit.to_string(), Vec::new()))
+}
+
+/// Empty lines are left out.
+fn observations(name: &str, lines: &str) -> Result<Vec<Observation>, Vec<FaultText>> {
+    let (mut found, mut faults) = (Vec::new(), Vec::new());
+    for (number, line) in (1..).zip(lines.lines()).filter(|(_, line)| !line.trim().is_empty()) {
+        match serde_json::from_str(line) {
+            Ok(observation) => found.push(observation),
+            Err(error) => faults.push(FaultText {
+                path: format!("{name}:{number}"),
+                found: error.to_string(),
+                allowed: "an observation: at_ms, span_ms, expected, seen, flags".to_owned(),
+            }),
+        }
+        if faults.len() == MOST {
+            break;
+        }
+    }
+    if faults.is_empty() { Ok(found) } else { Err(faults) }
+}
+
+fn screen(story: &Story) -> String {
+    let mut text: String = story.events.iter().map(line).collect();
+    text.push_str(&format!("{}: {} after {} ticks\n", story.flag, story.ends, story.ticks));
+    text
+}
+
+fn line(event: &Event) -> String {
+    let mark = if event.transition.is_some() { '*' } else { ' ' };
+    let asks = if event.asks { " (a person is asked)" } else { "" };
+    let (after, weight) = (spoken(event.after_ms), weight(event.weight_ppm));
+    format!("{mark} {after:>8} {weight:>6}  {}{asks}\n", event.sentence)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_that_is_no_observation_is_named() {
+        let lines = "{\"at_ms\":1,\"span_ms\":1,\"expected\":1,\"seen\":1,\"flags\":{}}\n\n{}\nnothing\n";
+        let faults = observations("h.ndjson", lines).unwrap_err();
+        let paths: Vec<&str> = faults.iter().map(|fault| fault.path.as_str()).collect();
+        assert_eq!(paths, ["h.ndjson:3", "h.ndjson:4"]);
+        assert!(faults[0].found.contains("missing field"), "{}", faults[0].found);
+        assert_eq!(observations("h", &"x\n".repeat(99)).unwrap_err().len(), MOST);
+        assert_eq!(observations("h", lines.lines().next().unwrap()).unwrap().len(), 1);
+    }
+}

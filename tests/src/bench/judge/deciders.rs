@@ -1,0 +1,102 @@
+//! [`Deciders`]: Weir's evidence and three other rules, fed with the same seconds. Owns the rules; knows no stream.
+
+use weir_controller::judge::guarded::{Guarded, Tick, Tolerated};
+use weir_controller::judge::{Cells, Tally};
+use weir_controller::stats::count::{Counts, share_of};
+use weir_controller::stats::proportion::Hits;
+use weir_controller::stats::{Side, real};
+
+/// The rules, in the order of every table.
+pub(super) const RULES: [&str; 4] = ["weir", "threshold", "repeated z", "one e-process"];
+
+/// Tolerated probability of a false alarm.
+pub(super) const ALPHA: f64 = 0.01;
+
+/// A window of the fixed threshold, seconds, and how many of them may fail.
+const WINDOW: u64 = 60;
+const FAILURES: u32 = 5;
+
+/// All four.
+#[derive(Clone)]
+pub(super) struct Deciders {
+    ratio: f64,
+    /// Control's error rate as a person knew it who set the threshold.
+    expected: f64,
+    weir: Guarded,
+    window: Tally,
+    in_window: u64,
+    failed: u32,
+    candidate: Tally,
+    control: Tally,
+}
+
+impl Deciders {
+    pub(super) fn new(ratio: f64, expected: f64) -> Self {
+        Self {
+            ratio,
+            expected,
+            weir: Guarded::default(),
+            window: Tally::default(),
+            in_window: 0,
+            failed: 0,
+            candidate: Tally::default(),
+            control: Tally::default(),
+        }
+    }
+
+    /// Takes in a second; says of each rule whether it rolls back now.
+    pub(super) fn step(&mut self, candidate: &Cells, control: Tally) -> [bool; 4] {
+        let sum = candidate.sum();
+        self.candidate.add(sum);
+        self.control.add(control);
+        [self.weir(candidate, control), self.threshold(sum), self.repeated_z(), self.one_start()]
+    }
+
+    /// Evidence at 1 / alpha with each cell left out in turn, resting on enough errors and cells.
+    fn weir(&mut self, candidate: &Cells, control: Tally) -> bool {
+        let tick = Tick { span_ms: 1_000, candidate, control, dispersion: 1.0 };
+        self.weir.step(&tick, Tolerated::Ratio(self.ratio));
+        let enough = -ALPHA.ln();
+        // What decides is at most the evidence over all cells, which is cheaper to ask for.
+        self.weir.ln_evidence_of_all() >= enough
+            && self.weir.ln_evidence() >= enough
+            && self.weir.excursion().is_broad()
+    }
+
+    /// Error rate of a minute above a fixed limit, for the fifth time. The limit is the ratio times the usual rate.
+    fn threshold(&mut self, candidate: Tally) -> bool {
+        self.window.add(candidate);
+        self.in_window += 1;
+        if self.in_window == WINDOW {
+            self.failed += u32::from(self.window.rate().is_some_and(|rate| rate > self.ratio * self.expected));
+            (self.window, self.in_window) = (Tally::default(), 0);
+        }
+        self.failed >= FAILURES
+    }
+
+    /// One-sided z of the candidate's share of all errors, p below alpha, looked at in every second.
+    fn repeated_z(&self) -> bool {
+        let Some((seen, share)) = self.shares() else { return false };
+        // By the variance under the limit, for that of no error at all is none.
+        let z = (seen.hits - seen.all * share) / (seen.all * share * (1.0 - share)).sqrt();
+        Side::Greater.p(z) < ALPHA
+    }
+
+    /// Evidence from the counts since the beginning: one start.
+    fn one_start(&self) -> bool {
+        let Some((seen, share)) = self.shares() else { return false };
+        // Never so far below the limit.
+        if seen.hits < seen.all * share {
+            return false;
+        }
+        let counts = Counts { candidate: seen.hits, control: seen.all - seen.hits, share, prior: (1.0, 1.0) };
+        counts.ln_one_sided() >= -ALPHA.ln()
+    }
+
+    /// The candidate's errors of all errors, and the share that is tolerated.
+    fn shares(&self) -> Option<(Hits, f64)> {
+        let (x, y) = (real(self.candidate.errors), real(self.control.errors));
+        let (e, c) = (real(self.candidate.requests), real(self.control.requests));
+        (x > 0.0 && c > 0.0).then(|| (Hits::new(x, x + y), share_of(e / (e + c), self.ratio)))
+    }
+}

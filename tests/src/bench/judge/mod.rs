@@ -1,0 +1,78 @@
+//! The judge against three other ways to decide, on the same simulated streams: how often each takes a healthy candidate back, and how
+//! long each takes to find a fault. No proxy is needed; the seeds are fixed, so every number can be had again.
+//!
+//! | module | owns |
+//! |---|---|
+//! | `stream` | what a second of traffic sees: shares, clusters of errors, storms, days, gaps |
+//! | `deciders` | Weir's evidence with its guards, and the three others |
+//! | `rows` | which streams are run, for how long, and what is counted |
+//! | `table` | what came out |
+
+mod deciders;
+mod rows;
+mod stream;
+mod table;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::Result;
+
+use rows::{Outcome, Row};
+pub use table::Table;
+
+/// How much is simulated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Effort {
+    /// Simulated rollouts in each row.
+    pub runs: usize,
+    /// How long each lasts in the rows of false alarms, seconds.
+    pub seconds: u64,
+}
+
+impl Effort {
+    /// 300 rollouts of a day in each row.
+    pub const FULL: Self = Self { runs: 300, seconds: 86_400 };
+    /// 20 rollouts of half an hour: a look.
+    pub const QUICK: Self = Self { runs: 20, seconds: 1_800 };
+}
+
+/// Simulates every row, on all cores.
+///
+/// # Errors
+/// None but an interruption from outside.
+pub fn measure(effort: Effort) -> Result<Table> {
+    let rows = rows::rows(effort);
+    let mut told = Vec::with_capacity(rows.len());
+    for row in &rows {
+        eprintln!("{}", row.name());
+        told.push(row.told(&all(row, effort.runs)));
+    }
+    Ok(Table::new(effort, told))
+}
+
+/// Every run of a row, in the order of the seeds whichever core had it.
+fn all(row: &Row, runs: usize) -> Vec<Outcome> {
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new(Vec::with_capacity(runs));
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                loop {
+                    let run = next.fetch_add(1, Ordering::Relaxed);
+                    if run >= runs {
+                        return;
+                    }
+                    let outcome = row.run(run);
+                    done.lock().unwrap_or_else(PoisonError::into_inner).push((run, outcome));
+                }
+            });
+        }
+    });
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.sort_by_key(|(run, _)| *run);
+    done.into_iter().map(|(_, outcome)| outcome).collect()
+}
+
+#[cfg(test)]
+mod tests;
