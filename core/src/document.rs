@@ -1,6 +1,10 @@
 //! The flag document as checked: what a file means, with every name resolved. Made only by [`crate::check`]; whoever holds a
 //! [`Document`] holds one without a fault. Knows nothing of state (weights, kills), which the snapshot carries beside it.
 
+use std::sync::Arc;
+
+use crate::json::Json;
+use crate::rule::Rule;
 use crate::share::Share;
 use crate::span::Span;
 
@@ -13,6 +17,10 @@ pub struct Document {
     pub identity: Vec<IdentitySource>,
     /// The dialect of `fractional`.
     pub hashing: Hashing,
+    /// The names that targeting asks the context for, by [`crate::rule::Attribute::slot`]; the targetingKey is the first.
+    pub attributes: Vec<String>,
+    /// The flag set's own metadata, under that of each flag.
+    pub metadata: Vec<(String, Json)>,
 }
 
 /// Which bytes `fractional` hashes.
@@ -41,10 +49,14 @@ pub struct Flag {
     pub key: String,
     /// `state` is ENABLED.
     pub enabled: bool,
-    /// Names of its variants, in the order of the file.
-    pub variants: Vec<String>,
+    /// Its variants, in the order of the file.
+    pub variants: Vec<Variant>,
     /// Which of [`Flag::variants`] is the defaultVariant; none means the code's own default.
     pub default_variant: Option<usize>,
+    /// Its rule; `None` when everybody gets the defaultVariant.
+    pub targeting: Option<Arc<Rule>>,
+    /// Its metadata.
+    pub metadata: Vec<(String, Json)>,
     /// What the proxy writes for it.
     pub output: Option<Output>,
     /// Its rollout.
@@ -55,8 +67,23 @@ impl Flag {
     /// Name of the defaultVariant.
     #[must_use]
     pub fn default_name(&self) -> Option<&str> {
-        self.default_variant.and_then(|i| self.variants.get(i)).map(String::as_str)
+        self.default_variant.and_then(|i| self.variants.get(i)).map(|variant| variant.name.as_str())
     }
+
+    /// The variant of that name.
+    #[must_use]
+    pub fn variant(&self, name: &str) -> Option<&Variant> {
+        self.variants.iter().find(|variant| variant.name == name)
+    }
+}
+
+/// One thing that a flag can be.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Variant {
+    /// Its name.
+    pub name: String,
+    /// What the application gets: a boolean, string, number, object or array.
+    pub value: Json,
 }
 
 /// What the proxy writes for a flag, and for which requests.

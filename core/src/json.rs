@@ -6,38 +6,62 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 /// A JSON value as written.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Json {
+pub enum Json {
+    /// `null`
     Null,
+    /// `true` or `false`
     Bool(bool),
+    /// Any number, as a double.
     Number(f64),
+    /// A text.
     String(String),
+    /// An array.
     Array(Vec<Self>),
+    /// An object: keys in their order, one that stands twice as often as it stands.
     Object(Vec<(String, Self)>),
 }
 
 impl Json {
-    /// Reads one value; the error says line and column. Nesting is limited to 128 by the parser.
-    pub(crate) fn read(text: &str) -> Result<Self, serde_json::Error> {
+    /// Reads one value. Nesting is limited to 128 by the parser.
+    ///
+    /// # Errors
+    /// The text is not JSON; the error says line and column.
+    pub fn read(text: &str) -> Result<Self, serde_json::Error> {
         serde_json::from_str(text)
     }
 
-    pub(crate) fn as_str(&self) -> Option<&str> {
+    /// What it holds, if it is of that kind.
+    #[must_use]
+    pub fn as_str(&self) -> Option<&str> {
         match self {
             Self::String(text) => Some(text),
             _ => None,
         }
     }
 
-    pub(crate) fn as_number(&self) -> Option<f64> {
+    /// What it holds, if it is of that kind.
+    #[must_use]
+    pub fn as_number(&self) -> Option<f64> {
         match self {
             Self::Number(number) => Some(*number),
             _ => None,
         }
     }
 
-    pub(crate) fn as_bool(&self) -> Option<bool> {
+    /// What it holds, if it is of that kind.
+    #[must_use]
+    pub fn as_bool(&self) -> Option<bool> {
         match self {
             Self::Bool(bool) => Some(*bool),
+            _ => None,
+        }
+    }
+
+    /// What stands under a key, if it is an object; of a key that stands twice the last.
+    #[must_use]
+    pub fn field(&self, key: &str) -> Option<&Self> {
+        match self {
+            Self::Object(fields) => fields.iter().rev().find(|(name, _)| name == key).map(|(_, json)| json),
             _ => None,
         }
     }

@@ -3,7 +3,8 @@
 //!
 //! In reading order:
 //! - [`document`]: a flag document, checked; [`check`]: the only way to one, or every [`check::Fault`] of the file
-//! - [`share`], [`span`]: shares of traffic and lengths of time, as documents spell them
+//! - [`share`], [`span`]: shares of traffic and lengths of time, as documents spell them; [`json`]: JSON as written
+//! - [`rule`]: targeting, compiled; [`evaluate`]: what a flag is for whom, as flagd answers
 //! - [`snapshot`]: the wire contract down, envelope or bare document, and the cache of compiled documents
 //! - [`plan`]: a document compiled for the request path; [`hash`]: what `fractional` hashes with
 //! - [`decide`]: one request, one decision per flag, with its [`reason`]; [`cell`]: the user's cell for the analysis
@@ -28,13 +29,15 @@ pub mod cell;
 pub mod check;
 pub mod decide;
 pub mod document;
+pub mod evaluate;
 mod fault;
 pub mod hash;
-mod json;
+pub mod json;
 pub mod name;
 pub mod outcome;
 pub mod plan;
 pub mod reason;
+pub mod rule;
 pub mod share;
 pub mod snapshot;
 pub mod span;

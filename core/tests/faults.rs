@@ -71,10 +71,24 @@ fn each_fault_has_its_path_its_finding_and_its_remedy() {
         ),
         (r#""on": true"#, r#""on": null"#, "$.flags.banner.variants.on", "null", "a boolean, string"),
         (
+            r#""metadata": { "team""#,
+            r#""$evaluators": {"a": {"!": [{"$ref": "b"}]}, "b": {"and": [{"$ref": "a"}]}}, "metadata": { "team""#,
+            "$.$evaluators.a",
+            "references in a circle: a -> b -> a",
+            "come to an end",
+        ),
+        (
+            r#""metadata": { "team""#,
+            r#""$evaluators": [], "metadata": { "team""#,
+            "$.$evaluators",
+            "an array of 0",
+            "an object",
+        ),
+        (
             r#""targeting": {}"#,
             r#""targeting": {"if": [true, "next"]}"#,
             "$.flags.checkout.targeting",
-            "an object of 1",
+            "a rule",
             "not supported in this version",
         ),
         (
@@ -83,13 +97,6 @@ fn each_fault_has_its_path_its_finding_and_its_remedy() {
             "$.flags.banner.defaultVarient",
             "an unknown key",
             r#""defaultVariant" (did you mean that?)"#,
-        ),
-        (
-            r#""metadata": { "team""#,
-            r#""$evaluators": {"a": {"==": [1, 1]}}, "metadata": { "team""#,
-            "$.$evaluators",
-            "an object of 1",
-            "not supported in this version",
         ),
         (r#""version": 1"#, r#""version": 2"#, "$.weir.version", "2", "1"),
         (r#""flagd-v3""#, r#""flagd-v1""#, "$.weir.hashing", r#""flagd-v1""#, "move to v2 or v3"),
@@ -331,7 +338,7 @@ fn what_is_no_document_at_all_is_one_fault() {
         ("{", "$", "EOF while parsing an object at line 1 column 1"),
         ("[]", "$", "an array of 0"),
         ("{}", "$.flags", "nothing"),
-        (r#"{"flags": []}"#, "$.flags", "an array of 0"),
+        (r#"{"flags": [{"state": "ENABLED"}]}"#, "$.flags[0]", "an object of 1"),
     ] {
         let faults = faults(text);
         assert_eq!(

@@ -2,14 +2,19 @@
 //! row here moves users in production and is a breaking change.
 //!
 //! `vectors/split.json` was made by another implementation: Python's `mmh3` 5 over `cbor2` 5's canonical encoding (v3) or UTF-8 (v2).
+//! `vectors/fractional.json` are worked examples of `fractional` on the flags of `vectors/fractional-flags.json`, with the variant by flagd's formula in
+//! either dialect; null is a variant that the flag does not have. flagd's own engines agree but for what `rule::fractional` says.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 use weir_core::cell::Cell;
+use weir_core::check::check;
 use weir_core::decide::{Request, decide};
 use weir_core::document::Hashing;
+use weir_core::evaluate::{ErrorCode, FlagSet, Reason};
+use weir_core::json::Json;
 use weir_core::plan::Split;
 use weir_core::share::Share;
 use weir_core::snapshot::{FlagState, PlanCache, Snapshot, State, write};
@@ -80,6 +85,30 @@ fn the_whole_way_from_a_snapshot_to_a_variant_follows_the_vectors() {
                     "stable"
                 };
                 assert_eq!(variant(&snapshot, key), expected, "{row} at {weight}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_worked_example_of_fractional() {
+    let rows: Vec<Value> = serde_json::from_str(include_str!("vectors/fractional.json")).unwrap();
+    assert_eq!(rows.len(), 317);
+    let flags: Value = serde_json::from_str(include_str!("vectors/fractional-flags.json")).unwrap();
+    for dialect in ["v3", "v2"] {
+        let mut document = flags.clone();
+        document["weir"] = serde_json::json!({ "version": 1, "hashing": format!("flagd-{dialect}") });
+        let flags = FlagSet::new(check(&document.to_string()).unwrap());
+        for row in &rows {
+            let context = Json::read(&row["context"].to_string()).unwrap();
+            let found = flags.evaluate(text(row, "flag"), &context, 0);
+            match row[dialect].as_str() {
+                Some(variant) => assert_eq!(found.variant, Some(variant), "{dialect}: {row}"),
+                None => {
+                    let code = found.error.as_ref().map(|error| error.code);
+                    assert!(code == Some(ErrorCode::General) || found.reason == Reason::Default, "{dialect}: {row}");
+                    assert_eq!(found.variant, None, "{dialect}: {row}");
+                }
             }
         }
     }

@@ -5,6 +5,7 @@
 //! | `tools` | what is not Rust and not ours: Envoy, Node, the wasm test runner; finds it, or installs it under `target/tools` |
 //! | `build` | what the demo, the benches and the tests run: filter, trapping filter, controller, and the programs of `tests/` |
 //! | `steps` | the steps of `test` and `check`, one after the other, timed |
+//! | `suites` | the public test suites of flagd and JSONLogic, from the registry |
 //! | `direction` | which of our crates may depend on which |
 //! | `paths` | paths that the documents name |
 //!
@@ -14,6 +15,7 @@ mod build;
 mod direction;
 mod paths;
 mod steps;
+mod suites;
 mod tools;
 
 use std::process::ExitCode;

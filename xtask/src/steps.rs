@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 
 use crate::build::{Profile, Workspace, cargo, parts, succeed};
-use crate::{direction, paths, tools};
+use crate::{direction, paths, suites, tools};
 
 /// Which steps to run, and what to hand on to the test programs.
 #[derive(Args)]
@@ -38,13 +38,14 @@ struct Step {
     run: fn(&Workspace, &[String]) -> Result<()>,
 }
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     Step { name: "fmt", what: "format of all Rust code", run: fmt },
     Step { name: "direction", what: "which crate may depend on which", run: |w, _| direction::check(w) },
     Step { name: "clippy", what: "lints, native", run: clippy },
     Step { name: "clippy-wasm", what: "lints, core and filter for wasm32", run: clippy_wasm },
     Step { name: "unit", what: "unit and property tests of all crates", run: unit },
-    Step { name: "wasm", what: "core's golden vectors in wasm32, under Node", run: wasm },
+    Step { name: "conformance", what: "flagd's testbed and schemas, JSONLogic's own tests", run: conformance },
+    Step { name: "wasm", what: "core's golden vectors and the public suites in wasm32, under Node", run: wasm },
     Step { name: "docs", what: "rustdoc without a warning; documents name existing paths", run: docs },
     Step { name: "envoy", what: "the whole on real Envoys", run: envoy },
 ];
@@ -119,7 +120,20 @@ fn unit(workspace: &Workspace, rest: &[String]) -> Result<()> {
     test(&["--package", "weir-tests", "--lib", "--bins"])
 }
 
-/// Only the golden vectors: the other tests there are native. The runner knows no `--quiet`.
+/// The public suites on the native evaluator. The step `wasm` runs the same rows in wasm32.
+fn conformance(workspace: &Workspace, rest: &[String]) -> Result<()> {
+    const SUITES: [&str; 7] = ["--quiet", "--package", "weir-core", "--features", "suites", "--test", "suites"];
+    let bundle = suites::bundle(workspace)?;
+    let cargo = |verb: &str| {
+        let mut command = cargo(workspace);
+        command.arg(verb).args(SUITES).arg("--").env("WEIR_SUITES", &bundle);
+        command
+    };
+    succeed(cargo("clippy").args(["-D", "warnings"]))?;
+    succeed(cargo("test").args(rest))
+}
+
+/// The golden vectors and the public suites: the other tests there are native. The runner knows no `--quiet`.
 fn wasm(workspace: &Workspace, rest: &[String]) -> Result<()> {
     tools::rust_targets(&workspace.root, &["wasm32-unknown-unknown"])?;
     let node = tools::node(&workspace.target)?;
@@ -129,8 +143,10 @@ fn wasm(workspace: &Workspace, rest: &[String]) -> Result<()> {
     let path = std::env::join_paths(directory.into_iter().chain(std::env::split_paths(&old)))?;
     succeed(
         cargo(workspace)
-            .args(["test", "--package", "weir-core", "--target", "wasm32-unknown-unknown", "--test", "golden", "--"])
+            .args(["test", "--package", "weir-core", "--target", "wasm32-unknown-unknown", "--features", "suites"])
+            .args(["--test", "golden", "--test", "suites", "--"])
             .args(rest)
+            .env("WEIR_SUITES", suites::bundle(workspace)?)
             .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", runner)
             .env("PATH", path)
             .env_remove("CARGO_TERM_QUIET"),

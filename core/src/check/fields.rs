@@ -1,6 +1,8 @@
 //! [`Fields`]: an object read field by field. Owns what every object shares: it must be one, no key stands twice, unknown keys are
 //! refused with the nearest known one, and a value of the wrong kind is a fault at its own path.
 
+use std::collections::HashMap;
+
 use crate::fault::{Faults, Path};
 use crate::json::Json;
 use crate::share::Share;
@@ -45,6 +47,26 @@ impl<'a> Fields<'a> {
             }
         }
         Some(Self { path, fields })
+    }
+
+    /// `json` as an object of flagd's, whose keys are names given by the user. Of a key that stands twice the last counts, as in flagd.
+    pub(crate) fn last(json: &'a Json, path: &Path<'_>, faults: &mut Faults) -> Option<Vec<(&'a str, &'a Json)>> {
+        let Json::Object(fields) = json else {
+            faults.add(path, json, "an object");
+            return None;
+        };
+        let mut places: HashMap<&str, usize> = HashMap::with_capacity(fields.len());
+        let mut last: Vec<(&str, &Json)> = Vec::with_capacity(fields.len());
+        for (key, json) in fields {
+            match places.get(key.as_str()).and_then(|place| last.get_mut(*place)) {
+                Some(entry) => entry.1 = json,
+                None => {
+                    places.insert(key, last.len());
+                    last.push((key, json));
+                }
+            }
+        }
+        Some(last)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&'a str, &'a Json)> + use<'a> {

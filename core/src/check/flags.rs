@@ -1,38 +1,85 @@
-//! flagd's part of the document: keys, state, variants, defaultVariant. Knows nothing of what stands under `weir`.
+//! flagd's part of the document: keys, state, variants, defaultVariant, targeting with its evaluators, metadata. Knows nothing of what stands under `weir`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::fields::Fields;
 use super::{MAX_FLAGS, MAX_NAME_BYTES, MAX_VARIANTS};
-use crate::document::Flag;
+use crate::document::{Document, Flag, Variant};
 use crate::fault::{Faults, Path};
 use crate::json::Json;
+use crate::rule::{Compiler, MAX_DEPTH, MAX_NODES, Refusal, Rule};
 
-/// All flags, in the order of the file.
-pub(super) fn read(document: &Fields<'_>, faults: &mut Faults) -> Vec<Flag> {
-    let path = document.path.key("flags");
-    let Some(json) = document.get("flags") else {
-        faults.add(&path, "nothing", "an object of flags by key");
-        return Vec::new();
-    };
-    if matches!(json, Json::Array(_)) {
-        faults.add(&path, json, "an object of flags by key (the array form is not supported in this version)");
-        return Vec::new();
+/// All flags, in the order of the file, and their rules' attributes.
+pub(super) fn read(root: &Fields<'_>, document: &mut Document, faults: &mut Faults) {
+    let evaluators = evaluators(root, faults);
+    let mut compiler = Compiler::new(evaluators.iter().copied());
+    let place = root.path.key("$evaluators");
+    for (name, _) in &evaluators {
+        if let Err(refusal) = compiler.evaluator(name) {
+            refuse(&refusal, &place.key(name), faults);
+        }
     }
-    let Some(flags) = Fields::any(json, &path, faults) else { return Vec::new() };
+    let path = root.path.key("flags");
+    let flags = match root.get("flags") {
+        Some(Json::Array(items)) => listed(items, &path, faults),
+        Some(json) => Fields::last(json, &path, faults).unwrap_or_default(),
+        None => {
+            faults.add(&path, "nothing", "an object of flags by key");
+            Vec::new()
+        }
+    };
     if flags.len() > MAX_FLAGS {
         faults.add(&path, format_args!("{} flags", flags.len()), format!("at most {MAX_FLAGS} flags"));
-        return Vec::new();
+        return;
     }
-    flags.iter().filter_map(|(key, json)| flag(key, json, &path.key(key), faults)).collect()
+    let flags = flags.iter().filter_map(|(key, json)| flag(key, json, &path.key(key), &mut compiler, faults));
+    document.flags = flags.collect();
+    document.attributes = compiler.attributes();
+    document.metadata = metadata(root, faults);
 }
 
-fn flag(key: &str, json: &Json, path: &Path<'_>, faults: &mut Faults) -> Option<Flag> {
+fn evaluators<'a>(root: &Fields<'a>, faults: &mut Faults) -> Vec<(&'a str, &'a Json)> {
+    match root.get("$evaluators") {
+        Some(json) => Fields::last(json, &root.path.key("$evaluators"), faults).unwrap_or_default(),
+        None => Vec::new(),
+    }
+}
+
+/// The daemon's form: an array of flags with their keys within. Of a key that comes twice the last counts, as in the object form.
+fn listed<'a>(items: &'a [Json], path: &Path<'_>, faults: &mut Faults) -> Vec<(&'a str, &'a Json)> {
+    let mut flags: Vec<(&str, &Json)> = Vec::with_capacity(items.len());
+    let mut places: HashMap<&str, usize> = HashMap::with_capacity(items.len());
+    for (i, item) in items.iter().enumerate() {
+        let Some(key) = item.field("key").and_then(Json::as_str) else {
+            faults.add(&path.index(i), item, "a flag with a key: {\"key\": NAME, \"state\": ...}");
+            continue;
+        };
+        match places.get(key).and_then(|place| flags.get_mut(*place)) {
+            Some(flag) => flag.1 = item,
+            None => {
+                places.insert(key, flags.len());
+                flags.push((key, item));
+            }
+        }
+    }
+    flags
+}
+
+fn flag<'d>(
+    key: &str,
+    json: &'d Json,
+    path: &Path<'_>,
+    compiler: &mut Compiler<'d>,
+    faults: &mut Faults,
+) -> Option<Flag> {
     if key.is_empty() || key.len() > MAX_NAME_BYTES {
         faults.add(path, format_args!("a key of {} bytes", key.len()), format!("a key of 1 to {MAX_NAME_BYTES} bytes"));
     }
-    let known = ["state", "variants", "defaultVariant", "targeting", "metadata"];
+    let known = ["state", "variants", "defaultVariant", "targeting", "metadata", "key"];
+    let targeting = targeting(json, path, compiler, faults);
     let fields = Fields::read(json, path, &known, faults)?;
-    fields.object("metadata", faults);
-    targeting(&fields, faults);
+    let metadata = metadata(&fields, faults);
     let enabled = match fields.get("state").and_then(Json::as_str) {
         Some("ENABLED") => true,
         Some("DISABLED") => false,
@@ -44,29 +91,57 @@ fn flag(key: &str, json: &Json, path: &Path<'_>, faults: &mut Faults) -> Option<
     };
     let variants = variants(&fields, faults)?;
     let default_variant = default_variant(&fields, &variants, faults);
-    Some(Flag { key: key.to_owned(), enabled, variants, default_variant, output: None, rollout: None })
+    let key = key.to_owned();
+    Some(Flag { key, enabled, variants, default_variant, targeting, metadata, output: None, rollout: None })
 }
 
-fn targeting(fields: &Fields<'_>, faults: &mut Faults) {
-    match fields.get("targeting") {
-        None | Some(Json::Null) => {}
-        Some(Json::Object(rule)) if rule.is_empty() => {}
-        Some(_) => fields.fault("targeting", "absent, null or {} (targeting is not supported in this version)", faults),
+/// Absent, null and {} are no rule: everybody gets the defaultVariant.
+fn targeting<'d>(
+    flag: &'d Json,
+    path: &Path<'_>,
+    compiler: &mut Compiler<'d>,
+    faults: &mut Faults,
+) -> Option<Arc<Rule>> {
+    match flag.field("targeting")? {
+        Json::Null => None,
+        Json::Object(rule) if rule.is_empty() => None,
+        json => match compiler.rule(json) {
+            Ok(rule) => Some(Arc::new(rule)),
+            Err(refusal) => {
+                refuse(&refusal, &path.key("targeting"), faults);
+                None
+            }
+        },
     }
 }
 
-fn variants(fields: &Fields<'_>, faults: &mut Faults) -> Option<Vec<String>> {
+fn refuse(refusal: &Refusal, path: &Path<'_>, faults: &mut Faults) {
+    let allowed = match refusal {
+        Refusal::Circle(_) => "references that come to an end".to_owned(),
+        Refusal::Deep => format!("at most {MAX_DEPTH} operators below each other"),
+        Refusal::Big => format!("at most {MAX_NODES} nodes in all rules of the document"),
+    };
+    faults.add(path, refusal, allowed);
+}
+
+fn metadata(fields: &Fields<'_>, faults: &mut Faults) -> Vec<(String, Json)> {
+    let Some(json) = fields.object("metadata", faults) else { return Vec::new() };
+    let entries = Fields::last(json, &fields.path.key("metadata"), faults).unwrap_or_default();
+    entries.into_iter().map(|(key, json)| (key.to_owned(), json.clone())).collect()
+}
+
+fn variants(fields: &Fields<'_>, faults: &mut Faults) -> Option<Vec<Variant>> {
     let Some(json) = fields.get("variants") else {
         fields.fault("variants", "an object of at least one variant", faults);
         return None;
     };
     let path = fields.path.key("variants");
-    let variants = Fields::any(json, &path, faults)?;
-    if variants.len() == 0 || variants.len() > MAX_VARIANTS {
+    let variants = Fields::last(json, &path, faults)?;
+    if variants.is_empty() || variants.len() > MAX_VARIANTS {
         faults.add(&path, format_args!("{} variants", variants.len()), format!("1 to {MAX_VARIANTS} variants"));
         return None;
     }
-    for (name, value) in variants.iter() {
+    for (name, value) in &variants {
         if name.len() > MAX_NAME_BYTES {
             faults.add(
                 &path.key(name),
@@ -78,20 +153,26 @@ fn variants(fields: &Fields<'_>, faults: &mut Faults) -> Option<Vec<String>> {
             faults.add(&path.key(name), value, "a boolean, string, number, object or array");
         }
     }
-    Some(variants.iter().map(|(name, _)| name.to_owned()).collect())
+    Some(variants.into_iter().map(|(name, value)| Variant { name: name.to_owned(), value: value.clone() }).collect())
 }
 
-fn default_variant(fields: &Fields<'_>, variants: &[String], faults: &mut Faults) -> Option<usize> {
+fn default_variant(fields: &Fields<'_>, variants: &[Variant], faults: &mut Faults) -> Option<usize> {
     match fields.get("defaultVariant") {
         None | Some(Json::Null) => None,
         Some(json) => {
-            let index = json.as_str().and_then(|name| variants.iter().position(|variant| variant == name));
+            let index = json.as_str().and_then(|name| variants.iter().position(|variant| variant.name == name));
             if index.is_none() {
-                fields.fault("defaultVariant", format!("one of the flag's variants: {}", quoted(variants)), faults);
+                let names = quoted(&variant_names(variants));
+                fields.fault("defaultVariant", format!("one of the flag's variants: {names}"), faults);
             }
             index
         }
     }
+}
+
+/// The names alone.
+pub(super) fn variant_names(variants: &[Variant]) -> Vec<String> {
+    variants.iter().map(|variant| variant.name.clone()).collect()
 }
 
 /// The names in quotes, the first ten of many.

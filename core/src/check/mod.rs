@@ -65,11 +65,8 @@ fn document(json: &Json, faults: &mut Faults) -> Document {
     let known = ["$schema", "flags", "$evaluators", "metadata", "weir"];
     let Some(fields) = Fields::read(json, &root, &known, faults) else { return Document::default() };
     fields.string("$schema", faults);
-    fields.object("metadata", faults);
-    if fields.get("$evaluators").is_some_and(|json| !matches!(json, Json::Object(fields) if fields.is_empty())) {
-        fields.fault("$evaluators", "absent or {} ($evaluators are not supported in this version)", faults);
-    }
-    let mut document = Document { flags: flags::read(&fields, faults), ..Document::default() };
+    let mut document = Document::default();
+    flags::read(&fields, &mut document, faults);
     if let Some(json) = fields.get("weir") {
         weir::read(json, &root.key("weir"), &mut document, faults);
     }

@@ -1,7 +1,7 @@
 //! Rollouts: who is control, who is candidate, the stages, and the policy that the judge goes by.
 
 use super::fields::Fields;
-use super::flags::quoted;
+use super::flags::{quoted, variant_names};
 use super::weir::find;
 use super::{MAX_GUARDRAILS, MAX_NAME_BYTES, MAX_ROLLOUTS, MAX_STAGES};
 use crate::document::{Advance, Document, Flag, Guardrail, Policy, Rollout, Stage};
@@ -65,10 +65,10 @@ fn rollout(key: &str, json: &Json, flag: Option<&Flag>, path: &Path<'_>, faults:
 fn variant<'a>(fields: &Fields<'a>, key: &str, flag: Option<&Flag>, faults: &mut Faults) -> Option<&'a str> {
     let name = fields.get(key).and_then(Json::as_str);
     match (name, flag) {
-        (Some(name), Some(flag)) if flag.variants.iter().any(|variant| variant == name) => Some(name),
+        (Some(name), Some(flag)) if flag.variant(name).is_some() => Some(name),
         (Some(name), None) => Some(name),
         (_, flag) => {
-            let names = flag.map(|flag| format!(": {}", quoted(&flag.variants))).unwrap_or_default();
+            let names = flag.map(|flag| format!(": {}", quoted(&variant_names(&flag.variants)))).unwrap_or_default();
             fields.fault(key, format!("one of the flag's variants{names}"), faults);
             None
         }

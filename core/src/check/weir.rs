@@ -146,6 +146,11 @@ fn outputs(weir: &Fields<'_>, document: &mut Document, faults: &mut Faults) {
         let output = output(json, &place, faults);
         let Some(flag) = find(document, key, &place, faults) else { continue };
         names(flag, &place, faults);
+        if flag.targeting.is_some() {
+            let rule = Path::Root.key("flags");
+            let allowed = "absent, null or {} (targeting of a flag with an output is not supported in this version)";
+            faults.add(&rule.key(key).key("targeting"), "a rule", allowed);
+        }
         let Some(output) = output else { continue };
         if headers.contains(&output.request_header) {
             faults.add(
@@ -200,7 +205,7 @@ fn names(flag: &Flag, path: &Path<'_>, faults: &mut Faults) {
     if !plain(&flag.key) {
         faults.add(path, format_args!("the flag key {:?}", flag.key), allowed);
     }
-    for variant in flag.variants.iter().filter(|variant| !plain(variant)) {
+    for variant in flag.variants.iter().map(|variant| &variant.name).filter(|name| !plain(name)) {
         faults.add(path, format_args!("the variant name {variant:?}"), allowed);
     }
 }

@@ -1,0 +1,250 @@
+//! What a flag is for whom, as flagd answers: value, variant, reason, error, metadata. Owns the step from a rule's result to a variant, and the typed
+//! accessors; knows no request, no rollout and no kill, which are `decide`'s.
+
+use std::collections::HashMap;
+
+use crate::document::{Document, Flag};
+use crate::json::Json;
+use crate::rule::set::Hashed;
+use crate::rule::value::Text;
+use crate::rule::{Context, Question, Rule, RuleError, Value};
+
+/// A document whose flags can be asked for.
+#[derive(Debug)]
+pub struct FlagSet {
+    document: Document,
+    index: HashMap<Box<str>, usize, Hashed>,
+}
+
+/// The answer to one question.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resolution<'a> {
+    /// The value; `None` means the code's own default.
+    pub value: Option<&'a Json>,
+    /// The variant's name.
+    pub variant: Option<&'a str>,
+    /// Why.
+    pub reason: Reason,
+    /// What went wrong; the reason is then [`Reason::Error`].
+    pub error: Option<Error>,
+    flag_metadata: &'a [(String, Json)],
+    set_metadata: &'a [(String, Json)],
+}
+
+/// Why, in flagd's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// No targeting: the same for everybody, until the document changes.
+    Static,
+    /// The rule named the variant.
+    TargetingMatch,
+    /// The rule named none, or there is no defaultVariant: the code's own default then.
+    Default,
+    /// The flag is DISABLED: the code's own default.
+    Disabled,
+    /// See [`Resolution::error`].
+    Error,
+}
+
+/// What went wrong.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{code}: {message}")]
+pub struct Error {
+    /// OpenFeature's code.
+    pub code: ErrorCode,
+    /// For people.
+    pub message: String,
+}
+
+/// OpenFeature's error codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorCode {
+    /// No such flag.
+    FlagNotFound,
+    /// The rule can't be evaluated.
+    ParseError,
+    /// The value is not of the kind that was asked for.
+    TypeMismatch,
+    /// Anything else, such as a variant that does not exist.
+    General,
+}
+
+/// What kind of value an application asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `true` or `false`.
+    Boolean,
+    /// A text.
+    String,
+    /// A whole number.
+    Integer,
+    /// Any number.
+    Float,
+    /// An object or array.
+    Object,
+}
+
+impl FlagSet {
+    /// Makes the flags of a document ready to be asked for.
+    #[must_use]
+    pub fn new(document: Document) -> Self {
+        let index = document.flags.iter().enumerate().map(|(i, flag)| (flag.key.as_str().into(), i)).collect();
+        Self { document, index }
+    }
+
+    /// The document.
+    #[must_use]
+    pub const fn document(&self) -> &Document {
+        &self.document
+    }
+
+    /// What the flag is in this context at this time, in milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn evaluate<'a>(&'a self, key: &str, context: &'a dyn Context, now_ms: u64) -> Resolution<'a> {
+        let set_metadata = self.document.metadata.as_slice();
+        let Some(flag) = self.index.get(key).and_then(|index| self.document.flags.get(*index)) else {
+            let error = Error { code: ErrorCode::FlagNotFound, message: format!("no flag has the key {key:?}") };
+            return Resolution::error(error, &[], set_metadata);
+        };
+        if !flag.enabled {
+            return Resolution::new(flag, None, Reason::Disabled, set_metadata);
+        }
+        let Some(rule) = &flag.targeting else {
+            let reason = if flag.default_variant.is_some() { Reason::Static } else { Reason::Default };
+            return Resolution::new(flag, flag.default_variant, reason, set_metadata);
+        };
+        let question = Question::new(&flag.key, context).at(now_ms).hashing(self.document.hashing);
+        match target(rule, &question) {
+            Ok(None) => Resolution::new(flag, flag.default_variant, Reason::Default, set_metadata),
+            Ok(Some(name)) => match flag.variants.iter().position(|variant| variant.name == *name) {
+                Some(index) => Resolution::new(flag, Some(index), Reason::TargetingMatch, set_metadata),
+                None => Resolution::error(no_variant(&name), &flag.metadata, set_metadata),
+            },
+            Err(error) => Resolution::error(error, &flag.metadata, set_metadata),
+        }
+    }
+}
+
+/// The name of the variant that a rule gives; `None` leaves it to the defaultVariant.
+///
+/// # Errors
+/// What flagd answers with an error: the rule can't be evaluated, or gives what can't be a name.
+pub fn target<'a>(rule: &'a Rule, question: &Question<'a>) -> Result<Option<Text<'a>>, Error> {
+    let error = |code, message| Err(Error { code, message });
+    match rule.evaluate(question) {
+        Ok(Value::Null) => Ok(None),
+        Ok(Value::Number(number)) if !number.is_finite() => {
+            error(ErrorCode::ParseError, format!("the rule gives {number}, which is no number of JSON"))
+        }
+        Ok(value @ (Value::Text(_) | Value::Bool(_) | Value::Number(_))) => Ok(Some(value.text())),
+        Ok(Value::Json(_) | Value::List(_) | Value::Map(_)) => {
+            error(ErrorCode::General, "the rule gives an array or object, not the name of a variant".to_owned())
+        }
+        Err(cause @ RuleError::UnknownOperator(_)) => error(ErrorCode::ParseError, cause.to_string()),
+        Err(cause @ RuleError::TooMuchWork) => error(ErrorCode::General, cause.to_string()),
+    }
+}
+
+/// The rule named a variant that the flag does not have.
+#[must_use]
+pub(crate) fn no_variant(name: &str) -> Error {
+    Error {
+        code: ErrorCode::General,
+        message: format!("the rule gives {name:?}, which is none of the flag's variants"),
+    }
+}
+
+impl<'a> Resolution<'a> {
+    fn new(flag: &'a Flag, variant: Option<usize>, reason: Reason, set_metadata: &'a [(String, Json)]) -> Self {
+        let variant = variant.and_then(|index| flag.variants.get(index));
+        Self {
+            value: variant.map(|variant| &variant.value),
+            variant: variant.map(|variant| variant.name.as_str()),
+            reason,
+            error: None,
+            flag_metadata: &flag.metadata,
+            set_metadata,
+        }
+    }
+
+    fn error(error: Error, flag_metadata: &'a [(String, Json)], set_metadata: &'a [(String, Json)]) -> Self {
+        Self { value: None, variant: None, reason: Reason::Error, error: Some(error), flag_metadata, set_metadata }
+    }
+
+    /// The flag's metadata and, where it has none of that name, the flag set's.
+    pub fn metadata(&self) -> impl Iterator<Item = (&'a str, &'a Json)> + '_ {
+        let own = |key: &str| self.flag_metadata.iter().any(|(name, _)| name == key);
+        let inherited = self.set_metadata.iter().filter(move |(key, _)| !own(key));
+        self.flag_metadata.iter().chain(inherited).map(|(key, json)| (key.as_str(), json))
+    }
+
+    /// The same as an application gets it that asks for a kind of value: TYPE_MISMATCH if it is another. A number with a fraction is no integer.
+    #[must_use]
+    pub fn expect(self, kind: Kind) -> Self {
+        match self.value {
+            Some(value) if !kind.takes(value) => {
+                let message = format!("the value is {value}, and {kind} was asked for");
+                Self::error(Error { code: ErrorCode::TypeMismatch, message }, self.flag_metadata, self.set_metadata)
+            }
+            _ => self,
+        }
+    }
+}
+
+impl Kind {
+    fn takes(self, value: &Json) -> bool {
+        match (self, value) {
+            (Self::Boolean, Json::Bool(_))
+            | (Self::String, Json::String(_))
+            | (Self::Float, Json::Number(_))
+            | (Self::Object, Json::Array(_) | Json::Object(_)) => true,
+            (Self::Integer, Json::Number(number)) => number.fract() == 0.0,
+            _ => false,
+        }
+    }
+}
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Boolean => "a boolean",
+            Self::String => "a string",
+            Self::Integer => "a whole number",
+            Self::Float => "a number",
+            Self::Object => "an object",
+        })
+    }
+}
+
+impl Reason {
+    /// flagd's word.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Static => "STATIC",
+            Self::TargetingMatch => "TARGETING_MATCH",
+            Self::Default => "DEFAULT",
+            Self::Disabled => "DISABLED",
+            Self::Error => "ERROR",
+        }
+    }
+}
+
+impl ErrorCode {
+    /// OpenFeature's word.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::FlagNotFound => "FLAG_NOT_FOUND",
+            Self::ParseError => "PARSE_ERROR",
+            Self::TypeMismatch => "TYPE_MISMATCH",
+            Self::General => "GENERAL",
+        }
+    }
+}
+
+impl std::fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}

@@ -1,0 +1,130 @@
+//! `fractional`: users into buckets, in proportion to whole weights, in flagd's dialects v3 and v2. Owns the bytes that are hashed and what makes a
+//! bucket sound; integer arithmetic only, so every target and every engine gives the same user the same bucket.
+
+use super::cbor;
+use super::node::{Fractional, Node, Op};
+use super::value::{Text, Value};
+use crate::document::Hashing;
+use crate::hash::{Murmur3, scale};
+use crate::json::Json;
+
+/// The greatest sum of weights: 2^31 - 1.
+const MOST: u32 = i32::MAX.unsigned_abs();
+
+/// Settles the buckets where they are constant and sound.
+pub(crate) fn compile(arguments: Vec<Node>) -> Node {
+    let explicit = match arguments.first() {
+        Some(Node::Const(json)) => !matches!(json, Json::Array(_)),
+        Some(Node::List(_)) | None => false,
+        Some(_) => true,
+    };
+    let nodes = arguments.get(usize::from(explicit)..).unwrap_or_default();
+    match nodes.iter().map(Node::constant).collect::<Option<Vec<_>>>().and_then(|buckets| constant(&buckets)) {
+        Some((buckets, total)) => {
+            let key = if explicit { arguments.first().cloned() } else { None };
+            Node::Fractional(Box::new(Fractional { key, buckets, total, arguments }))
+        }
+        None => Node::Apply(Op::Fractional, arguments),
+    }
+}
+
+/// Each bucket's end and variant, and the sum of weights.
+fn constant(buckets: &[&Json]) -> Option<(Vec<(u32, Json)>, u32)> {
+    let mut total: u32 = 0;
+    let mut ends = Vec::with_capacity(buckets.len());
+    for json in buckets {
+        let (variant, weight) = bucket(&Value::from(*json))?;
+        total = total.checked_add(weight).filter(|sum| *sum <= MOST)?;
+        ends.push((total, variant.owned()));
+    }
+    (total > 0).then_some((ends, total))
+}
+
+/// The general form, all arguments evaluated. Null wherever flagd gives null.
+pub(crate) fn apply<'a>(arguments: &[Value<'a>], user: &User<'_>) -> Value<'a> {
+    let (key, buckets) = match arguments.split_first() {
+        None => return Value::Null,
+        Some((first, _)) if first.len().is_some() => (None, arguments),
+        Some((first, rest)) => (Some(first), rest),
+    };
+    let mut total: u32 = 0;
+    let mut sound = Vec::with_capacity(buckets.len());
+    for value in buckets {
+        let Some((variant, weight)) = bucket(value) else { return Value::Null };
+        match total.checked_add(weight) {
+            Some(sum) if sum <= MOST => total = sum,
+            _ => return Value::Null,
+        }
+        sound.push((total, variant));
+    }
+    match user.hash(key) {
+        Some(hash) if total > 0 => {
+            let place = scale(hash, total);
+            sound.into_iter().find(|(end, _)| place < *end).map_or(Value::Null, |(_, variant)| variant)
+        }
+        _ => Value::Null,
+    }
+}
+
+/// The compiled form with its explicit value, which is no array.
+pub(crate) fn choose<'a>(fractional: &'a Fractional, key: Option<&Value<'_>>, user: &User<'_>) -> Value<'a> {
+    let Some(hash) = user.hash(key) else { return Value::Null };
+    let place = scale(hash, fractional.total);
+    fractional.buckets.iter().find(|(end, _)| place < *end).map_or(Value::Null, |(_, variant)| Value::from(variant))
+}
+
+/// A bucket's variant and weight: an array of a scalar and, if it is not 1, a whole number up to 2^31 - 1. One below 0 counts as 0.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked: whole and within u32")]
+fn bucket<'a>(value: &Value<'a>) -> Option<(Value<'a>, u32)> {
+    let count = value.len().filter(|count| (1..=2).contains(count))?;
+    let variant = value.item(0)?;
+    if matches!(variant, Value::Json(_) | Value::List(_) | Value::Map(_)) {
+        return None;
+    }
+    if count == 1 {
+        return Some((variant, 1));
+    }
+    match value.item(1)? {
+        Value::Number(weight) if weight.fract() == 0.0 && weight <= f64::from(MOST) => {
+            Some((variant, weight.max(0.0) as u32))
+        }
+        _ => None,
+    }
+}
+
+/// Who is split: what a rule's `fractional` hashes when it names no value of its own.
+pub(crate) struct User<'u> {
+    pub(crate) flag: &'u str,
+    /// A text, or else there is none.
+    pub(crate) targeting_key: Option<Text<'u>>,
+    pub(crate) hashing: Hashing,
+}
+
+impl User<'_> {
+    /// The hash of the explicit value, or of flagKey and targetingKey.
+    ///
+    /// They differ where flagd's dialects do: v3 hashes any value, and null gives null; v2 hashes texts only, and null counts as not given (as in flagd's
+    /// own Go; its JavaScript gives null).
+    pub(crate) fn hash(&self, key: Option<&Value<'_>>) -> Option<u32> {
+        let hash = Murmur3::default();
+        match (self.hashing, key) {
+            (Hashing::FlagdV3, Some(Value::Null)) => None,
+            (Hashing::FlagdV3, Some(value)) => Some(cbor::encode(hash, value).finish()),
+            (Hashing::FlagdV3, None) => {
+                let key = self.targeting_key()?;
+                let hash = cbor::encode_text(cbor::array_head(hash, 2), &[self.flag]);
+                Some(cbor::encode_text(hash, &[key]).finish())
+            }
+            (Hashing::FlagdV2, Some(Value::Text(text))) => Some(hash.update(text.as_bytes()).finish()),
+            (Hashing::FlagdV2, None | Some(Value::Null)) => {
+                let key = self.targeting_key()?;
+                Some(hash.update(self.flag.as_bytes()).update(key.as_bytes()).finish())
+            }
+            (Hashing::FlagdV2, Some(_)) => None,
+        }
+    }
+
+    fn targeting_key(&self) -> Option<&str> {
+        self.targeting_key.as_deref().filter(|key| !key.is_empty())
+    }
+}

@@ -1,0 +1,138 @@
+//! [`Rule`]: a flag's targeting: JSONLogic with flagd's operators, compiled when a document is loaded and evaluated for each request. Owns what an
+//! operator means; where engines of the ecosystem part, JSONLogic's own reference (JavaScript) decides.
+//!
+//! - [`value`]: what is computed with, and its coercions
+//! - `node`: a compiled rule; `compile`: from JSON to it; `set`: constant lists
+//! - `eval`: one evaluation, within a bounded amount of work; `operators`, `lists`: what the operators do
+//! - `fractional`, `cbor`: users into buckets; `semver`: versions
+
+mod cbor;
+mod compile;
+mod eval;
+mod fractional;
+mod lists;
+mod node;
+mod operators;
+mod semver;
+pub(crate) mod set;
+#[cfg(test)]
+mod tests;
+pub mod value;
+
+pub use compile::{MAX_DEPTH, MAX_NODES};
+pub use eval::MAX_WORK;
+pub use node::Attribute;
+pub use value::Value;
+
+pub(crate) use compile::{Compiler, Refusal};
+
+use crate::document::Hashing;
+use crate::json::Json;
+use node::Node;
+
+/// The attribute that says who is asking: attribute 0 of every document.
+pub const TARGETING_KEY: &str = "targetingKey";
+
+/// A compiled rule.
+#[derive(Debug, PartialEq)]
+pub struct Rule {
+    node: Node,
+    needs_time: bool,
+}
+
+/// What a rule may ask about a request.
+pub trait Context {
+    /// An attribute that the document names; by its number where the context is laid out so.
+    fn get(&self, attribute: &Attribute) -> Option<Value<'_>> {
+        self.find(&attribute.name)
+    }
+
+    /// An attribute by a name that a rule has computed.
+    fn find(&self, name: &str) -> Option<Value<'_>>;
+
+    /// Everything, as one object.
+    fn all(&self) -> Value<'_>;
+}
+
+/// One evaluation: of which flag, for whom, when.
+#[derive(Clone, Copy)]
+pub struct Question<'a> {
+    /// The flag's key.
+    pub flag: &'a str,
+    /// Who is asking.
+    pub context: &'a dyn Context,
+    /// Milliseconds since the Unix epoch: `$flagd.timestamp`, in seconds.
+    pub now_ms: u64,
+    /// The dialect of `fractional`.
+    pub hashing: Hashing,
+    targeting_key: &'a Attribute,
+}
+
+impl<'a> Question<'a> {
+    /// A question at the epoch, in dialect v3.
+    #[must_use]
+    pub fn new(flag: &'a str, context: &'a dyn Context) -> Self {
+        Self { flag, context, now_ms: 0, hashing: Hashing::FlagdV3, targeting_key: eval::targeting_key() }
+    }
+
+    /// The same at that time, in milliseconds since the Unix epoch.
+    #[must_use]
+    pub const fn at(mut self, now_ms: u64) -> Self {
+        self.now_ms = now_ms;
+        self
+    }
+
+    /// The same in that dialect.
+    #[must_use]
+    pub const fn hashing(mut self, hashing: Hashing) -> Self {
+        self.hashing = hashing;
+        self
+    }
+
+    /// Whole seconds since the Unix epoch.
+    #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 stay below 2^53 for 285 million years")]
+    fn timestamp(&self) -> f64 {
+        (self.now_ms / 1_000) as f64
+    }
+}
+
+impl std::fmt::Debug for Question<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Question({:?} at {} ms, {:?})", self.flag, self.now_ms, self.hashing)
+    }
+}
+
+/// Why a rule gave no value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RuleError {
+    /// flagd answers PARSE_ERROR.
+    #[error("no operator is called {0:?}, or it refers to no evaluator")]
+    UnknownOperator(String),
+    /// A rule over lists or texts too long.
+    #[error("the rule was stopped after {MAX_WORK} steps")]
+    TooMuchWork,
+}
+
+impl Rule {
+    /// Compiles a rule that refers to no evaluator; what documents hold is compiled by [`crate::check`].
+    ///
+    /// # Errors
+    /// It is too deep or too big, said in a sentence.
+    pub fn compile(json: &Json) -> Result<Self, String> {
+        Compiler::new(std::iter::empty()).rule(json).map_err(|refusal| refusal.to_string())
+    }
+
+    /// Evaluates the rule.
+    ///
+    /// # Errors
+    /// An operator that does not exist was met, or the work limit.
+    pub fn evaluate<'a>(&'a self, question: &Question<'a>) -> Result<Value<'a>, RuleError> {
+        eval::evaluate(&self.node, question)
+    }
+
+    /// Whether the time may matter: only then does it have to be known.
+    #[must_use]
+    pub const fn needs_time(&self) -> bool {
+        self.needs_time
+    }
+}

@@ -1,0 +1,188 @@
+//! [`Node`]: a rule compiled. Immutable and without a lifetime, so that a document can hold it for ever; what could be settled when it was compiled
+//! is settled here: constants, sets, versions, buckets, names. How it is evaluated is `eval`'s business.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::semver::{Operator, Version};
+use super::set::Hashed;
+use crate::json::Json;
+
+/// A name that rules ask the context for, numbered once for the whole document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attribute {
+    /// Its name: the first part of a `var`'s path.
+    pub name: Box<str>,
+    /// Its number among the document's attributes.
+    pub slot: usize,
+}
+
+/// One step of a computation.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Node {
+    Const(Json),
+    /// An array of which not all is constant.
+    List(Vec<Self>),
+    /// A `var` whose path is constant.
+    Var(Var),
+    /// A `var` whose path is computed: path and default.
+    DynamicVar(Vec<Self>),
+    If(Vec<Self>),
+    And(Vec<Self>),
+    Or(Vec<Self>),
+    Not(Box<Self>),
+    Truth(Box<Self>),
+    Compare(Comparison, Box<[Self; 2]>),
+    Between(Comparison, Box<[Self; 3]>),
+    /// `in` with a constant list.
+    InSet(Box<Self>, Set),
+    /// `sem_ver` with a constant operator and version; a `None` is a malformed one.
+    SemVer(Box<Self>, Option<(Operator, Version)>),
+    Fractional(Box<Fractional>),
+    /// Any operator that evaluates all its arguments first.
+    Apply(Op, Vec<Self>),
+    /// An operator over a list: the list, the body, and for `reduce` the first accumulator.
+    Over(Over, Vec<Self>),
+    /// An evaluator that rules refer to.
+    Shared(Arc<Evaluator>),
+    /// An operator that does not exist, or a reference to no evaluator.
+    Unknown(Box<str>),
+}
+
+/// A compiled evaluator, with the height of its tree: its depth at the place that refers to it must stay within the limit.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Evaluator {
+    pub(crate) node: Node,
+    pub(crate) height: usize,
+    pub(crate) needs_time: bool,
+}
+
+/// Where a `var` looks.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Var {
+    pub(crate) from: From,
+    /// The rest of the path.
+    pub(crate) path: Vec<Box<str>>,
+    pub(crate) default: Option<Box<Node>>,
+}
+
+/// The beginning of a `var`'s path.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum From {
+    /// An attribute of the context.
+    Context(Attribute),
+    /// The item that a list operator is at; the first part of the path is in [`Var::path`].
+    Datum,
+    /// `$flagd`: the flag's key, the time, or both.
+    FlagKey,
+    Timestamp,
+    Flagd,
+    /// The empty path: all data.
+    All,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Comparison {
+    Equal,
+    NotEqual,
+    Same,
+    NotSame,
+    Less,
+    AtMost,
+    Greater,
+    AtLeast,
+}
+
+/// Operators that evaluate all their arguments first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Op {
+    Missing,
+    MissingSome,
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+    Remainder,
+    Min,
+    Max,
+    Merge,
+    In,
+    Cat,
+    Substr,
+    StartsWith,
+    EndsWith,
+    SemVer,
+    Fractional,
+}
+
+/// Operators over a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Over {
+    Map,
+    Filter,
+    Reduce,
+    All,
+    None,
+    Some,
+}
+
+/// `fractional` whose buckets are constant and sound.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Fractional {
+    /// The explicit value; `None` is flagKey and targetingKey.
+    pub(crate) key: Option<Node>,
+    /// Each bucket's end in the sum of weights, and its variant.
+    pub(crate) buckets: Vec<(u32, Json)>,
+    pub(crate) total: u32,
+    /// The same as arguments, for an explicit value that comes out as an array, and so as a bucket.
+    pub(crate) arguments: Vec<Node>,
+}
+
+/// A constant list by what `in` compares with.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Set {
+    pub(crate) texts: HashSet<Box<str>, Hashed>,
+    /// Bits of the numbers; -0 as 0.
+    pub(crate) numbers: HashSet<u64, Hashed>,
+    pub(crate) null: bool,
+    pub(crate) yes: bool,
+    pub(crate) no: bool,
+}
+
+impl Node {
+    /// The constant that it is.
+    pub(crate) const fn constant(&self) -> Option<&Json> {
+        match self {
+            Self::Const(json) => Some(json),
+            _ => None,
+        }
+    }
+
+    /// The nodes right below.
+    pub(crate) fn children(&self) -> Vec<&Self> {
+        match self {
+            Self::Const(_) | Self::Unknown(_) | Self::Shared(_) => Vec::new(),
+            Self::Var(var) => var.default.iter().map(AsRef::as_ref).collect(),
+            Self::Not(node) | Self::Truth(node) | Self::InSet(node, _) | Self::SemVer(node, _) => vec![node],
+            Self::Compare(_, nodes) => nodes.iter().collect(),
+            Self::Between(_, nodes) => nodes.iter().collect(),
+            Self::Fractional(fractional) => fractional.key.iter().chain(&fractional.arguments).collect(),
+            Self::List(nodes)
+            | Self::DynamicVar(nodes)
+            | Self::If(nodes)
+            | Self::And(nodes)
+            | Self::Or(nodes)
+            | Self::Apply(_, nodes)
+            | Self::Over(_, nodes) => nodes.iter().collect(),
+        }
+    }
+
+    /// How many nodes lie below each other, evaluators included.
+    pub(crate) fn height(&self) -> usize {
+        let below = match self {
+            Self::Shared(evaluator) => evaluator.height,
+            _ => self.children().into_iter().map(Self::height).max().unwrap_or(0),
+        };
+        below.saturating_add(1)
+    }
+}
