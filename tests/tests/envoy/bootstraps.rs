@@ -1,11 +1,12 @@
 //! The files of `envoy-config/` as users run them.
 
 use serde_json::Value;
+use weir_controller::settings::Settings;
 use weir_core::name::TAGS;
 use weir_tests::bootstrap::{self, Template};
 use weir_tests::document::{self, HEADER, PATH};
 use weir_tests::envoy::Envoy;
-use weir_tests::http;
+use weir_tests::{http, parts};
 
 use crate::stage::Upstreams;
 
@@ -28,6 +29,30 @@ fn the_document_in_the_static_bootstrap_has_no_fault() {
     let owned: Vec<&str> =
         checked.flags.iter().filter_map(|f| f.output.as_ref()).map(|o| o.request_header.as_str()).collect();
     assert_eq!(owned, [HEADER], "each owned header is one that the bootstrap strips and routes by");
+}
+
+#[test]
+fn what_a_user_starts_from_fits_together() {
+    let folder = parts::root().join("envoy-config");
+    let flags = std::fs::read_to_string(folder.join("flags.json")).expect("the file");
+    weir_core::check::check(&flags).expect("no fault");
+    let readme = std::fs::read_to_string(parts::root().join("README.md")).expect("the file");
+    assert!(readme.contains(&flags), "README shows the document that is shipped");
+
+    let settings = Settings::load(&folder.join("weir.toml")).expect("no fault");
+    let bootstrap = bootstrap::template("ecds-grpc.yaml").expect("the file");
+    let admin = &bootstrap["admin"]["address"]["socket_address"];
+    let admins: Vec<_> = settings.proxies.iter().map(|proxy| proxy.admin.clone()).collect();
+    assert_eq!(admins, [format!("http://127.0.0.1:{}", admin["port_value"])]);
+    let text = bootstrap.to_string();
+    for part in [
+        format!("\"filename\":\"{}\"", settings.filter.wasm),
+        format!("\"vm_id\":\"{}\"", settings.filter.vm_id),
+        format!("\"name\":\"{}\"", settings.filter.resource),
+        format!("\"port_value\":{}", settings.xds.port()),
+    ] {
+        assert!(text.contains(&part), "{part} is not in ecds-grpc.yaml");
+    }
 }
 
 #[test]
