@@ -6,7 +6,7 @@ use super::Method;
 use super::input::{AMOUNT, INNER, Input, POSITIVE, REAL, SHARE};
 use crate::judge::evidence::odds;
 use crate::stats::Side;
-use crate::stats::count::{Counts, share_of};
+use crate::stats::count::{Counts, share_of, share_sequence};
 use crate::stats::mean::{Estimate, Sample, difference, lift};
 use crate::stats::sequence::{Asymptotic, NormalMixture, always_valid_p, ln_msprt};
 
@@ -16,6 +16,12 @@ pub(super) const METHODS: &[Method] = &[
         what: "evidence that the candidate has more errors than tolerated, from two counts; share, or exposure and ratio",
         example: r#"{"candidate": 30, "control": 570, "exposure": 0.01, "ratio": 2}"#,
         run: counts,
+    },
+    Method {
+        name: "share-sequence",
+        what: "where a share lies, at every time at once",
+        example: r#"{"seen": [700, 1000], "tightest_at": 1000, "alpha": 0.05}"#,
+        run: share,
     },
     Method {
         name: "normal-mixture",
@@ -60,6 +66,12 @@ fn counts(input: &mut Input<'_>) -> Value {
         "p": always_valid_p(one),
         "ln_evidence_two_sided": counts.ln_two_sided(),
     })
+}
+
+fn share(input: &mut Input<'_>) -> Value {
+    let (seen, alpha) = (input.hits("seen"), input.number_or("alpha", 0.05, INNER));
+    let (low, high) = share_sequence(seen.hits, seen.all, alpha, input.number_or("tightest_at", 1_000.0, POSITIVE));
+    json!({ "share": seen.share(), "low": low, "high": high })
 }
 
 fn mixture(input: &mut Input<'_>) -> Value {

@@ -1,9 +1,11 @@
 //! [`Counts`]: always-valid evidence from two counts. Owns the e-process of one start; what decides in a rollout is built of many
 //! starts and ratios (see `judge::evidence`), for one start alone goes deaf in a long healthy time.
 //!
-//! Source: Lindon and Malek, arXiv 2011.03567.
+//! Sources: Lindon and Malek, arXiv 2011.03567; Howard, Ramdas, McAuliffe and Sekhon, arXiv 1810.08240 (the beta-binomial mixture of
+//! [`share_sequence`]).
 
 use super::beta::{ln_dirichlet, ln_share};
+use super::sequence::NormalMixture;
 
 /// Errors of two variants, of which a known share should be the candidate's.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -43,9 +45,75 @@ impl Counts {
     }
 }
 
+/// Where a share lies, with confidence 1 - `alpha` at every time at once: lower and upper end for `hits` of `all`, tightest after
+/// `best` values. Each share is given up when the evidence of a beta mixture around it reaches 1 / alpha.
+#[must_use]
+pub fn share_sequence(hits: f64, all: f64, alpha: f64, best: f64) -> (f64, f64) {
+    if all <= 0.0 {
+        return (0.0, 1.0);
+    }
+    let weight = mixture_weight(best, alpha);
+    let kept = |share: f64| {
+        let prior = (weight * share, weight * (1.0 - share));
+        Counts { candidate: hits, control: all - hits, share, prior }.ln_two_sided() < -alpha.ln()
+    };
+    let seen = (hits / all).clamp(0.0, 1.0);
+    // Evidence grows with the distance from what was seen.
+    let end = |mut out: f64| {
+        let mut within = seen;
+        for _ in 0..100 {
+            let middle = f64::midpoint(within, out);
+            if middle <= 0.0 || middle >= 1.0 || kept(middle) { within = middle } else { out = middle }
+        }
+        within
+    };
+    (if hits <= 0.0 { 0.0 } else { end(0.0) }, if hits >= all { 1.0 } else { end(1.0) })
+}
+
+/// How many values the prior is worth.
+fn mixture_weight(best: f64, alpha: f64) -> f64 {
+    (NormalMixture::tightest_at(best, alpha, false).rho - 1.0).max(1e-3)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A sum of 10 of a variance of 100 where steps are -0.2 or 0.8: 135 up, 490 down, prior worth (rho - g h) / (g h).
+    #[test]
+    fn beta_binomial_mixture_as_the_literature_has_it() {
+        for (one_sided, ln) in [(false, -0.694_101_2), (true, -0.071_340_19)] {
+            let worth = (NormalMixture::tightest_at(100.0, 0.05, one_sided).rho - 0.16) / 0.16;
+            let counts = Counts { candidate: 135.0, control: 490.0, share: 0.2, prior: (0.2 * worth, 0.8 * worth) };
+            let found = if one_sided { counts.ln_one_sided() } else { counts.ln_two_sided() };
+            assert!((found - ln).abs() < 1e-7, "{found}");
+            // At the published bound evidence is 20 : 1.
+            let at = |sum: f64| {
+                let (up, down) = (sum + 125.0, 500.0 - sum);
+                let counts = Counts { candidate: up, control: down, ..counts };
+                if one_sided { counts.ln_one_sided() } else { counts.ln_two_sided() }
+            };
+            let bound = if one_sided { 28.412_38 } else { 31.430_8 };
+            assert!((at(bound) - 20f64.ln()).abs() < 1e-4, "{}", at(bound));
+        }
+    }
+
+    #[test]
+    fn share_sequences_as_the_literature_has_them() {
+        for (hits, all, best, low, high) in [
+            (700.0, 1_000.0, 100.0, 0.651_629, 0.745_949),
+            (15.0, 50.0, 50.0, 0.129_556, 0.511_896),
+            (5.0, 50.0, 50.0, 0.013_021, 0.269_264),
+            (1.0, 50.0, 50.0, 0.0, 0.134_89),
+            (100.0, 200.0, 1.0, 0.328_923, 0.671_076),
+            (0.0, 0.0, 50.0, 0.0, 1.0),
+        ] {
+            let (l, h) = share_sequence(hits, all, 0.05, best);
+            assert!((l - low).abs() < 1e-5 && (h - high).abs() < 1e-5, "{hits}/{all}: {l} {h}");
+        }
+        let (low, high) = share_sequence(1e7, 1e9, 0.05, 1e9);
+        assert!(low < 0.01 && high > 0.01 && high - low < 1e-4);
+    }
 
     fn counts(candidate: f64, control: f64, share: f64) -> Counts {
         Counts { candidate, control, share, prior: (1.0, 1.0) }

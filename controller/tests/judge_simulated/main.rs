@@ -1,5 +1,6 @@
 //! The judge and the rollout on simulated observations: counts are drawn per cell and tick, with seeds, without a proxy.
 mod detection;
 mod false_alarms;
+mod promised_power;
 mod rollouts;
 mod world;
