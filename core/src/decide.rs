@@ -1,22 +1,14 @@
-//! One request, one decision per flag: which variant, and why. Owns the order of precedence: global kill, flag kill, mask, then the rollout's
-//! split, then the defaultVariant. Total: whatever a request carries, there is an answer, and on any doubt it is control.
+//! One request, one decision per flag: which variant, and why. Owns the order of precedence: global kill, flag kill, mask, then targeting, then
+//! the rollout's split, then the defaultVariant. Total: whatever a request carries, there is an answer, and on any doubt it is control.
 
-use std::borrow::Cow;
-
+use crate::asked::{Asked, Identity};
+pub use crate::asked::{MAX_KEY_BYTES, Request};
 use crate::cell::Cell;
-use crate::document::IdentitySource;
+use crate::evaluate::target;
 use crate::plan::{PlannedFlag, PlannedRollout};
 use crate::reason::Reason;
+use crate::rule::{Question, Rule};
 use crate::snapshot::{FlagState, Snapshot};
-
-/// The longest targetingKey, in bytes.
-pub const MAX_KEY_BYTES: usize = 512;
-
-/// What can be asked of a request. Each call may cost a crossing into the host, so nothing is asked twice or without need.
-pub trait Request {
-    /// The first value of a header, by lower-case name (`:path` is one too).
-    fn header(&self, name: &str) -> Option<Cow<'_, [u8]>>;
-}
 
 /// What a request got for one flag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +32,8 @@ pub enum Chosen {
     Candidate,
     /// The flag's defaultVariant, where there is no rollout.
     Default,
+    /// The variant at this place in the flag's variants, named by targeting.
+    Targeted(usize),
 }
 
 impl Chosen {
@@ -49,6 +43,7 @@ impl Chosen {
         match (self, &flag.rollout) {
             (Self::Control, Some(rollout)) => Some(&rollout.control),
             (Self::Candidate, Some(rollout)) => Some(&rollout.candidate),
+            (Self::Targeted(index), _) => flag.variants.get(index).map(String::as_str),
             _ => flag.default_variant.as_deref(),
         }
     }
@@ -57,53 +52,72 @@ impl Chosen {
 /// Decides every flag of the snapshot that takes the request, and hands each decision to `each`.
 pub fn decide(snapshot: &Snapshot, request: &impl Request, mut each: impl FnMut(Decision)) {
     let plan = &*snapshot.plan;
-    let path = if plan.needs_path { request.header(":path") } else { None };
-    let mut identity = Identity::Unread;
+    let asked = Asked::new(request, plan);
     for (index, (flag, state)) in plan.flags.iter().zip(&snapshot.flags).enumerate() {
-        if flag.path.as_ref().is_some_and(|rule| !rule.takes(path.as_deref().unwrap_or_default())) {
+        if flag.path.as_ref().is_some_and(|rule| !rule.takes(asked.path().unwrap_or_default())) {
             continue;
         }
-        let (variant, reason, cell) = decide_flag(snapshot, flag, *state, request, &mut identity);
+        let (variant, reason, cell) = decide_flag(snapshot, flag, *state, &asked);
         each(Decision { flag: index, variant, reason, cell });
     }
 }
 
 type Answer = (Option<Chosen>, Reason, Option<Cell>);
 
-fn decide_flag(
-    snapshot: &Snapshot,
-    flag: &PlannedFlag,
-    state: FlagState,
-    request: &impl Request,
-    identity: &mut Identity,
-) -> Answer {
+fn decide_flag<R: Request>(snapshot: &Snapshot, flag: &PlannedFlag, state: FlagState, asked: &Asked<'_, R>) -> Answer {
     if !flag.enabled {
         return (None, Reason::Disabled, None);
     }
-    let Some(rollout) = &flag.rollout else { return decide_default(snapshot, flag, state) };
-    let control = |reason| (Some(Chosen::Control), reason, None);
+    let fallback = |reason| match (&flag.rollout, &flag.default_variant) {
+        (Some(_), _) => (Some(Chosen::Control), reason, None),
+        (None, Some(_)) => (Some(Chosen::Default), reason, None),
+        (None, None) => (None, if reason == Reason::Error { reason } else { Reason::CodeDefault }, None),
+    };
     if snapshot.kill {
-        return control(Reason::GlobalKill);
+        return fallback(Reason::GlobalKill);
     }
     if state.kill {
-        return control(Reason::Kill);
+        return fallback(Reason::Kill);
     }
-    match identity.read(&snapshot.plan.identity, request) {
+    match flag.targeting.as_deref().map(|rule| targeted(rule, flag, asked)) {
+        Some(Targeted::Variant(index)) => return by_targeting(flag, state, index),
+        Some(Targeted::Error) => return fallback(Reason::Error),
+        Some(Targeted::Nobody) | None => {}
+    }
+    let Some(rollout) = &flag.rollout else { return fallback(Reason::Static) };
+    match asked.identity() {
         Identity::Key(key) => split(flag, rollout, state, key),
-        Identity::Bad => control(Reason::BadIdentity),
-        Identity::Unread | Identity::Absent => control(Reason::NoIdentity),
+        Identity::Bad => fallback(Reason::BadIdentity),
+        Identity::Absent => fallback(Reason::NoIdentity),
     }
 }
 
-/// A flag without a rollout: a kill and the rest come to the same variant, only for different reasons.
-fn decide_default(snapshot: &Snapshot, flag: &PlannedFlag, state: FlagState) -> Answer {
-    let reason = match (&flag.default_variant, snapshot.kill, state.kill) {
-        (None, _, _) => return (None, Reason::CodeDefault, None),
-        (Some(_), true, _) => Reason::GlobalKill,
-        (Some(_), false, true) => Reason::Kill,
-        (Some(_), false, false) => Reason::Static,
-    };
-    (Some(Chosen::Default), reason, None)
+/// What a flag's rule says of a request.
+enum Targeted {
+    Variant(usize),
+    Nobody,
+    Error,
+}
+
+fn targeted<R: Request>(rule: &Rule, flag: &PlannedFlag, asked: &Asked<'_, R>) -> Targeted {
+    let now_ms = if rule.needs_time() { asked.now_ms() } else { 0 };
+    let question = Question::new(&flag.key, asked).at(now_ms).hashing(asked.hashing());
+    match target(rule, &question) {
+        Ok(None) => Targeted::Nobody,
+        Ok(Some(name)) => {
+            flag.variants.iter().position(|variant| **variant == *name).map_or(Targeted::Error, Targeted::Variant)
+        }
+        Err(_) => Targeted::Error,
+    }
+}
+
+/// A rolled-back candidate is masked for those too whom targeting gave it.
+fn by_targeting(flag: &PlannedFlag, state: FlagState, index: usize) -> Answer {
+    let masked = |candidate: &str| state.mask && flag.variants.get(index).is_some_and(|name| name == candidate);
+    if flag.rollout.as_ref().is_some_and(|rollout| masked(&rollout.candidate)) {
+        return (Some(Chosen::Control), Reason::Mask, None);
+    }
+    (Some(Chosen::Targeted(index)), Reason::Targeting, None)
 }
 
 fn split(flag: &PlannedFlag, rollout: &PlannedRollout, state: FlagState, key: &str) -> Answer {
@@ -115,52 +129,9 @@ fn split(flag: &PlannedFlag, rollout: &PlannedRollout, state: FlagState, key: &s
     (Some(chosen), Reason::Split, Some(Cell::of(&flag.key, key)))
 }
 
-/// The targetingKey, read at most once a request.
-enum Identity {
-    Unread,
-    Absent,
-    Bad,
-    Key(String),
-}
-
-impl Identity {
-    fn read(&mut self, sources: &[IdentitySource], request: &impl Request) -> &Self {
-        if matches!(self, Self::Unread) {
-            *self = sources.iter().find_map(|source| value(source, request)).map_or(Self::Absent, Self::from_bytes);
-        }
-        self
-    }
-
-    fn from_bytes(bytes: Vec<u8>) -> Self {
-        match String::from_utf8(bytes) {
-            Ok(key) if key.len() <= MAX_KEY_BYTES => Self::Key(key),
-            _ => Self::Bad,
-        }
-    }
-}
-
-/// The value of a source; an empty one is none, and the next source is asked.
-fn value(source: &IdentitySource, request: &impl Request) -> Option<Vec<u8>> {
-    let value = match source {
-        IdentitySource::Header(name) => request.header(name)?.into_owned(),
-        IdentitySource::Cookie(name) => cookie(&request.header("cookie")?, name.as_bytes())?.to_vec(),
-    };
-    (!value.is_empty()).then_some(value)
-}
-
-/// The value of the first cookie of that name (RFC 6265, 4.2.1): names are compared exactly, blanks around and one pair of quotes are dropped.
-fn cookie<'a>(header: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    header.split(|b| *b == b';').find_map(|pair| {
-        let equals = pair.iter().position(|b| *b == b'=')?;
-        let (key, value) = pair.split_at_checked(equals)?;
-        let value = value.strip_prefix(b"=")?.trim_ascii();
-        (key.trim_ascii() == name)
-            .then(|| value.strip_prefix(b"\"").and_then(|v| v.strip_suffix(b"\"")).unwrap_or(value))
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
     use std::collections::BTreeMap;
 
     use super::*;
@@ -172,6 +143,10 @@ mod tests {
     impl Request for Headers {
         fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
             self.0.iter().find(|(key, _)| *key == name).map(|(_, value)| Cow::Borrowed(*value))
+        }
+
+        fn now_ms(&self) -> u64 {
+            1_700_000_000_000
         }
     }
 
@@ -257,5 +232,80 @@ mod tests {
         ] {
             assert_eq!(checkout(&on, &headers), (Some(variant.into()), reason), "{headers:?}");
         }
+    }
+
+    const TARGETED: &str = r#"{"flags": {
+        "checkout": {"state": "ENABLED", "variants": {"stable": 1, "next": 2}, "defaultVariant": "stable", "targeting":
+          {"if": [{"==": [{"var": "tier"}, "beta"]}, "next", {"==": [{"var": "qa"}, "a b"]}, "next", {"==": [{"var": "tier"}, "odd"]}, "gone",
+                  {"==": [{"var": "tier"}, "broken"]}, {"nope": 1}, {">": [{"var": "$flagd.timestamp"}, 1800000000]}, "next",
+                  {"==": [{"var": "targetingKey"}, "alice"]}, "next"]}},
+        "banner": {"state": "ENABLED", "variants": {"on": true, "off": false}, "defaultVariant": "off", "targeting":
+          {"if": [{"and": [{"==": [{"var": "method"}, "GET"]}, {"starts_with": [{"var": "path"}, "/checkout"]}, {"==": [{"var": "site"}, "nz"]}]}, "on"]}}},
+      "weir": {"version": 1, "identity": [{"header": "x-user-id"}],
+        "attributes": {"tier": {"header": "X-Tier"}, "qa": {"query": "q a"}, "method": {"method": true}, "path": {"path": true},
+                       "site": {"constant": "nz"}, "unused": {"cookie": "never-read"}},
+        "outputs": {"checkout": {"requestHeader": "x-weir-checkout"}, "banner": {"requestHeader": "x-weir-banner"}},
+        "rollouts": {"checkout": {"control": "stable", "candidate": "next", "stages": [{"weight": "100%"}]}}}}"#;
+
+    #[test]
+    fn targeting_comes_after_kill_and_mask_and_before_the_split() {
+        let (none, all_of_them) = (FlagState::default(), FlagState { weight: Share::ALL, ..FlagState::default() });
+        let mask = FlagState { mask: true, ..none };
+        let beta: (&str, &[u8]) = ("x-tier", b"beta");
+        let user: (&str, &[u8]) = ("x-user-id", b"bob");
+        for (kill, state, headers, variant, reason) in [
+            (false, none, vec![user, beta], "next", Reason::Targeting),
+            (false, none, vec![beta], "next", Reason::Targeting),
+            (false, none, vec![("x-user-id", b"alice".as_slice())], "next", Reason::Targeting),
+            (false, none, vec![user, (":path", b"/?x=1&q+a=a%20b&q+a=c")], "next", Reason::Targeting),
+            (false, none, vec![user], "stable", Reason::Split),
+            (false, all_of_them, vec![user], "next", Reason::Split),
+            (false, all_of_them, vec![], "stable", Reason::NoIdentity),
+            (false, mask, vec![user, beta], "stable", Reason::Mask),
+            (false, all_of_them, vec![user, ("x-tier", b"odd")], "stable", Reason::Error),
+            (false, all_of_them, vec![user, ("x-tier", b"broken")], "stable", Reason::Error),
+            (false, all_of_them, vec![user, ("x-tier", b"\xff")], "next", Reason::Split),
+            (false, FlagState { kill: true, ..none }, vec![user, beta], "stable", Reason::Kill),
+            (true, none, vec![user, beta], "stable", Reason::GlobalKill),
+        ] {
+            let state = State { kill, flags: BTreeMap::from([("checkout".into(), state)]) };
+            let bytes = write(1, &state, TARGETED);
+            let snapshot = Snapshot::read(bytes.as_bytes(), &mut PlanCache::default()).unwrap().unwrap();
+            let (_, got, why) = all(&snapshot, &headers).into_iter().find(|(key, ..)| key == "checkout").unwrap();
+            assert_eq!((got.as_deref(), why), (Some(variant), reason), "{state:?} {headers:?}");
+        }
+    }
+
+    #[test]
+    fn a_flag_without_a_rollout_is_targeted_too() {
+        let snapshot = Snapshot::read(TARGETED.as_bytes(), &mut PlanCache::default()).unwrap().unwrap();
+        for (path, variant, reason) in
+            [(b"/checkout?x".as_slice(), "on", Reason::Targeting), (b"/x?/checkout", "off", Reason::Static)]
+        {
+            let answers = all(&snapshot, &[(":path", path), (":method", b"GET")]);
+            assert_eq!(answers[1], ("banner".to_owned(), Some(variant.to_owned()), reason));
+        }
+    }
+
+    #[test]
+    fn nothing_is_read_twice_or_without_need() {
+        struct Counted(std::cell::RefCell<Vec<String>>);
+        impl Request for Counted {
+            fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+                self.0.borrow_mut().push(name.to_owned());
+                Some(Cow::Borrowed(b"/checkout"))
+            }
+
+            fn now_ms(&self) -> u64 {
+                self.0.borrow_mut().push("the time".to_owned());
+                0
+            }
+        }
+        let request = Counted(std::cell::RefCell::default());
+        let snapshot = Snapshot::read(TARGETED.as_bytes(), &mut PlanCache::default()).unwrap().unwrap();
+        decide(&snapshot, &request, |_| {});
+        let mut read = request.0.into_inner();
+        read.sort_unstable();
+        assert_eq!(read, [":method", ":path", "the time", "x-tier", "x-user-id"]);
     }
 }

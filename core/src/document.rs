@@ -19,6 +19,8 @@ pub struct Document {
     pub hashing: Hashing,
     /// The names that targeting asks the context for, by [`crate::rule::Attribute::slot`]; the targetingKey is the first.
     pub attributes: Vec<String>,
+    /// Where each of the [`Document::attributes`] comes from in a proxy; the targetingKey from [`Document::identity`], and one without a source is missing.
+    pub sources: Vec<Option<AttributeSource>>,
     /// The flag set's own metadata, under that of each flag.
     pub metadata: Vec<(String, Json)>,
 }
@@ -40,6 +42,25 @@ pub enum IdentitySource {
     Header(String),
     /// A cookie of that name.
     Cookie(String),
+}
+
+/// Where an attribute of a request comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AttributeSource {
+    /// The first value of a request header; lower-case name.
+    Header(String),
+    /// A cookie of that name.
+    Cookie(String),
+    /// The first parameter of that name in the query, percent-decoded.
+    Query(String),
+    /// The path without its query, as it came.
+    Path,
+    /// The method.
+    Method,
+    /// The host, with its port if it came with one.
+    Host,
+    /// Always this.
+    Constant(Json),
 }
 
 /// One flag.

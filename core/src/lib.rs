@@ -7,7 +7,7 @@
 //! - [`rule`]: targeting, compiled; [`evaluate`]: what a flag is for whom, as flagd answers
 //! - [`snapshot`]: the wire contract down, envelope or bare document, and the cache of compiled documents
 //! - [`plan`]: a document compiled for the request path; [`hash`]: what `fractional` hashes with
-//! - [`decide`]: one request, one decision per flag, with its [`reason`]; [`cell`]: the user's cell for the analysis
+//! - [`decide`]: one request (`asked`: what is read of it), one decision per flag, with its [`reason`]; [`cell`]: the user's cell for the analysis
 //! - [`outcome`]: how a request ended
 //! - [`name`]: the wire contract up, names of metrics, built and parsed
 #![forbid(unsafe_code)]
@@ -25,6 +25,7 @@
 )]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
+mod asked;
 pub mod cell;
 pub mod check;
 pub mod decide;

@@ -1,8 +1,11 @@
 //! [`Plan`]: a document compiled for the request path. Owns what can be settled once, when a document is loaded: which flags matter to a
 //! request, their headers and names as bytes, how the split hashes. Immutable, shared by all requests; knows no weight and no kill.
 
-use crate::document::{Document, Flag, Hashing, IdentitySource, PathMatch, Rollout};
+use std::sync::Arc;
+
+use crate::document::{AttributeSource, Document, Flag, Hashing, IdentitySource, PathMatch, Rollout};
 use crate::hash::{Murmur3, scale};
+use crate::rule::Rule;
 use crate::share::WHOLE;
 
 /// A compiled document.
@@ -12,8 +15,12 @@ pub struct Plan {
     pub identity: Vec<IdentitySource>,
     /// The flags that have an output: all that a request can be told of.
     pub flags: Vec<PlannedFlag>,
-    /// Some flag has a rule on the path.
-    pub needs_path: bool,
+    /// The names that rules ask for, by slot; the targetingKey is the first.
+    pub attributes: Vec<String>,
+    /// Where each of them comes from.
+    pub sources: Vec<Option<AttributeSource>>,
+    /// The dialect of `fractional`.
+    pub hashing: Hashing,
 }
 
 /// A flag that has an output.
@@ -29,6 +36,10 @@ pub struct PlannedFlag {
     pub path: Option<PathMatch>,
     /// The routing header.
     pub header: String,
+    /// Names of its variants.
+    pub variants: Vec<String>,
+    /// Its targeting.
+    pub targeting: Option<Arc<Rule>>,
     /// Its rollout.
     pub rollout: Option<PlannedRollout>,
 }
@@ -48,8 +59,9 @@ impl Plan {
     #[must_use]
     pub fn new(document: &Document) -> Self {
         let flags: Vec<_> = document.flags.iter().filter_map(|flag| PlannedFlag::new(flag, document.hashing)).collect();
-        let needs_path = flags.iter().any(|flag| flag.path.is_some());
-        Self { identity: document.identity.clone(), flags, needs_path }
+        let (identity, sources) = (document.identity.clone(), document.sources.clone());
+        let attributes = document.attributes.clone();
+        Self { identity, flags, attributes, sources, hashing: document.hashing }
     }
 }
 
@@ -62,6 +74,8 @@ impl PlannedFlag {
             default_variant: flag.default_name().map(str::to_owned),
             path: output.path.clone(),
             header: output.request_header.clone(),
+            variants: flag.variants.iter().map(|variant| variant.name.clone()).collect(),
+            targeting: flag.targeting.clone(),
             rollout: flag.rollout.as_ref().map(|rollout| PlannedRollout::new(rollout, hashing)),
         })
     }

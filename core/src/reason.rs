@@ -11,6 +11,10 @@ pub enum Reason {
     Kill,
     /// Rolled back: what would have been the candidate is control.
     Mask,
+    /// The flag's targeting named the variant.
+    Targeting,
+    /// The flag's targeting could not be evaluated, or named a variant that the flag does not have.
+    Error,
     /// No source of identity had a value.
     NoIdentity,
     /// The identity is not UTF-8, empty or too long.
@@ -24,8 +28,16 @@ pub enum Reason {
 }
 
 /// The reasons under which `weir_unassigned` counts: those by which a flag *with* a rollout is not split.
-pub const UNASSIGNED: [Reason; 6] =
-    [Reason::GlobalKill, Reason::Kill, Reason::Mask, Reason::NoIdentity, Reason::BadIdentity, Reason::Disabled];
+pub const UNASSIGNED: [Reason; 8] = [
+    Reason::GlobalKill,
+    Reason::Kill,
+    Reason::Mask,
+    Reason::Targeting,
+    Reason::Error,
+    Reason::NoIdentity,
+    Reason::BadIdentity,
+    Reason::Disabled,
+];
 
 impl Reason {
     /// The word in metrics.
@@ -36,6 +48,8 @@ impl Reason {
             Self::GlobalKill => "global_kill",
             Self::Kill => "kill",
             Self::Mask => "mask",
+            Self::Targeting => "targeting",
+            Self::Error => "error",
             Self::NoIdentity => "no_identity",
             Self::BadIdentity => "bad_identity",
             Self::Disabled => "disabled",

@@ -24,6 +24,10 @@ impl Request for Headers {
     fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
         self.0.get(name).map(|value| Cow::Borrowed(value.as_slice()))
     }
+
+    fn now_ms(&self) -> u64 {
+        1_700_000_000_000
+    }
 }
 
 fn shares() -> impl Strategy<Value = Share> {

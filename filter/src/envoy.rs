@@ -97,6 +97,7 @@ const LOG_ERROR: u32 = 4;
 #[link(wasm_import_module = "env")]
 unsafe extern "C" {
     fn proxy_log(level: u32, message: *const u8, length: usize) -> u32;
+    fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
     fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
     fn proxy_get_buffer_bytes(buffer: u32, start: usize, most: usize, data: *mut *mut u8, length: *mut usize) -> u32;
     fn proxy_get_header_map_value(
@@ -186,6 +187,13 @@ impl Host for Envoy {
     fn record(&self, metric: MetricId, value: u64) {
         // SAFETY: no pointers.
         done(unsafe { proxy_record_metric(metric.0, value) });
+    }
+
+    fn now_ms(&self) -> u64 {
+        let mut nanoseconds = 0;
+        // SAFETY: the out pointer is valid for the call.
+        done(unsafe { proxy_get_current_time_nanoseconds(&raw mut nanoseconds) });
+        nanoseconds / 1_000_000
     }
 
     fn tick_every(&self, milliseconds: u32) {

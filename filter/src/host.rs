@@ -54,6 +54,8 @@ pub trait Host {
     fn increment(&self, metric: MetricId);
     /// Sets a gauge, or adds a value to a histogram.
     fn record(&self, metric: MetricId, value: u64);
+    /// The time, in milliseconds since the Unix epoch; 0 if the host does not say.
+    fn now_ms(&self) -> u64;
     /// Asks for a tick of the root every so many milliseconds; 0 is never again.
     fn tick_every(&self, milliseconds: u32);
     /// Writes to the host's log, as an error.
@@ -148,6 +150,11 @@ pub(crate) mod fake {
         fn record(&self, metric: MetricId, value: u64) {
             *self.calls.borrow_mut() += 1;
             self.values.borrow_mut().insert(self.name(metric), value);
+        }
+
+        fn now_ms(&self) -> u64 {
+            *self.calls.borrow_mut() += 1;
+            1_700_000_000_000
         }
 
         fn tick_every(&self, _milliseconds: u32) {}

@@ -26,6 +26,10 @@ impl<H: Host> Request for Headers<'_, H> {
     fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
         self.0.request_header(name).map(Cow::Owned)
     }
+
+    fn now_ms(&self) -> u64 {
+        self.0.now_ms()
+    }
 }
 
 impl Stream {

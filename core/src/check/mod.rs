@@ -35,6 +35,8 @@ pub const MAX_STAGES: usize = 50;
 pub const MAX_GUARDRAILS: usize = 10;
 /// The most sources of identity.
 pub const MAX_IDENTITY: usize = 8;
+/// The most attributes of a document.
+pub const MAX_ATTRIBUTES: usize = 100;
 /// The longest key of a flag, name of a variant, header, cookie, path or salt, in bytes.
 pub const MAX_NAME_BYTES: usize = 256;
 

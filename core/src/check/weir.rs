@@ -4,10 +4,11 @@
 use super::fields::Fields;
 use super::flags::quoted;
 use super::rollouts;
-use super::{MAX_IDENTITY, MAX_NAME_BYTES, MAX_OUTPUTS};
-use crate::document::{Document, Flag, Hashing, IdentitySource, Output, PathMatch};
+use super::{MAX_ATTRIBUTES, MAX_IDENTITY, MAX_NAME_BYTES, MAX_OUTPUTS};
+use crate::document::{AttributeSource, Document, Flag, Hashing, IdentitySource, Output, PathMatch};
 use crate::fault::{Faults, Path};
 use crate::json::Json;
+use crate::rule::TARGETING_KEY;
 
 /// Reads `weir` into the document.
 pub(super) fn read(json: &Json, path: &Path<'_>, document: &mut Document, faults: &mut Faults) {
@@ -16,13 +17,12 @@ pub(super) fn read(json: &Json, path: &Path<'_>, document: &mut Document, faults
     if fields.get("version").and_then(Json::as_number) != Some(1.0) {
         fields.fault("version", "1", faults);
     }
-    for later in ["attributes", "segments"] {
-        if fields.get(later).is_some() {
-            fields.fault(later, format!("absent ({later} are not supported in this version)"), faults);
-        }
+    if fields.get("segments").is_some() {
+        fields.fault("segments", "absent (segments are not supported in this version)", faults);
     }
     document.hashing = hashing(&fields, faults);
     document.identity = identity(&fields, faults);
+    document.sources = attributes(&fields, &document.attributes, faults);
     outputs(&fields, document, faults);
     rollouts::read(&fields, document, faults);
     if document.identity.is_empty() && document.flags.iter().any(|flag| flag.rollout.is_some()) {
@@ -91,6 +91,69 @@ fn identity_source(json: &Json, path: &Path<'_>, faults: &mut Faults) -> Option<
     }
 }
 
+/// The sources of the attributes that rules refer to, in their order; the others are checked and forgotten.
+fn attributes(weir: &Fields<'_>, referred: &[String], faults: &mut Faults) -> Vec<Option<AttributeSource>> {
+    let mut sources = vec![None; referred.len()];
+    let Some(json) = weir.object("attributes", faults) else { return sources };
+    let path = weir.path.key("attributes");
+    let Some(fields) = Fields::any(json, &path, faults) else { return sources };
+    if fields.len() > MAX_ATTRIBUTES {
+        let allowed = format!("at most {MAX_ATTRIBUTES} attributes");
+        faults.add(&path, format_args!("{} attributes", fields.len()), allowed);
+        return sources;
+    }
+    for (name, json) in fields.iter() {
+        let place = path.key(name);
+        if name == TARGETING_KEY || name == "$flagd" || name.is_empty() || name.contains('.') {
+            faults.add(
+                &place,
+                format_args!("the name {name:?}"),
+                "a name without a dot, not targetingKey (which is identity's) or $flagd",
+            );
+        }
+        let source = attribute(json, &place, faults);
+        if let Some(slot) = referred.iter().position(|other| other == name).and_then(|slot| sources.get_mut(slot)) {
+            *slot = source;
+        }
+    }
+    sources
+}
+
+fn attribute(json: &Json, path: &Path<'_>, faults: &mut Faults) -> Option<AttributeSource> {
+    const SOURCES: &str = "one source: {\"header\": NAME}, {\"cookie\": NAME}, {\"query\": NAME}, {\"path\": true}, {\"method\": true}, \
+                           {\"host\": true} or {\"constant\": VALUE}";
+    let fields = Fields::any(json, path, faults)?;
+    let mut found = fields.iter();
+    let (Some((kind, value)), None) = (found.next(), found.next()) else {
+        faults.add(path, json, SOURCES);
+        return None;
+    };
+    let place = path.key(kind);
+    let parameter = value.as_str().filter(|name| (1..=MAX_NAME_BYTES).contains(&name.len()));
+    let given = |source| if value.as_bool() == Some(true) { Some(source) } else { None };
+    let source = match kind {
+        "header" => return header(value, &place, faults).map(AttributeSource::Header),
+        "cookie" => return cookie(value, &place, faults).map(AttributeSource::Cookie),
+        "query" => parameter.map(|name| AttributeSource::Query(name.to_owned())),
+        "path" => given(AttributeSource::Path),
+        "method" => given(AttributeSource::Method),
+        "host" => given(AttributeSource::Host),
+        "constant" => Some(AttributeSource::Constant(value.clone())),
+        "claim" => {
+            faults.add(&place, value, "another source (claim is not supported in this version)");
+            return None;
+        }
+        _ => {
+            faults.add(&place, "an unknown source", SOURCES);
+            return None;
+        }
+    };
+    if source.is_none() {
+        faults.add(&place, value, SOURCES);
+    }
+    source
+}
+
 /// A token of RFC 9110: what the name of a header or cookie is made of.
 fn token(text: &str) -> bool {
     (1..=MAX_NAME_BYTES).contains(&text.len())
@@ -146,11 +209,6 @@ fn outputs(weir: &Fields<'_>, document: &mut Document, faults: &mut Faults) {
         let output = output(json, &place, faults);
         let Some(flag) = find(document, key, &place, faults) else { continue };
         names(flag, &place, faults);
-        if flag.targeting.is_some() {
-            let rule = Path::Root.key("flags");
-            let allowed = "absent, null or {} (targeting of a flag with an output is not supported in this version)";
-            faults.add(&rule.key(key).key("targeting"), "a rule", allowed);
-        }
         let Some(output) = output else { continue };
         if headers.contains(&output.request_header) {
             faults.add(
@@ -161,6 +219,14 @@ fn outputs(weir: &Fields<'_>, document: &mut Document, faults: &mut Faults) {
         }
         headers.push(output.request_header.clone());
         flag.output = Some(output);
+    }
+    for source in document.sources.iter().flatten() {
+        if let AttributeSource::Header(name) = source
+            && headers.contains(name)
+        {
+            let allowed = "another header: what comes in under it is forged";
+            faults.add(&path, format_args!("the attributes' header {name:?}"), allowed);
+        }
     }
     for source in &document.identity {
         if let IdentitySource::Header(name) = source

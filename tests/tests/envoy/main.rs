@@ -14,5 +14,6 @@ mod pushes;
 mod refused;
 mod stage;
 mod sticky;
+mod targeting;
 mod verdicts;
 mod whole;
