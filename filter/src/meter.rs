@@ -1,6 +1,8 @@
 //! [`Meters`]: the metrics of a snapshot, defined when it is configured and used by number afterwards. Owns what is counted for a decision
 //! and for an ending; knows neither how a decision is made nor when.
 
+use std::collections::HashMap;
+
 use weir_core::cell::{CELLS, Cell};
 use weir_core::decide::{Chosen, Decision};
 use weir_core::name::Metric;
@@ -8,8 +10,24 @@ use weir_core::outcome::{OUTCOMES, Outcome};
 use weir_core::plan::{Plan, PlannedFlag};
 use weir_core::reason::{Reason, UNASSIGNED};
 
-use crate::host::{Host, MetricId};
-use crate::vm::Vm;
+use crate::host::{Host, Kind, MetricId};
+
+/// Numbers of metrics by name, defined once in a virtual machine: the host would give a new number each time.
+#[derive(Debug, Default)]
+pub struct Ids(HashMap<String, MetricId>);
+
+impl Ids {
+    /// The number of a metric, defined at the first call.
+    pub fn of(&mut self, metric: &Metric<'_>, host: &impl Host) -> Option<MetricId> {
+        let name = metric.to_string();
+        if let Some(id) = self.0.get(&name) {
+            return Some(*id);
+        }
+        let id = host.define(Kind::of(metric), &name)?;
+        self.0.insert(name, id);
+        Some(id)
+    }
+}
 
 /// A metric that the host would not define is not counted; the request goes its way.
 type Id = Option<MetricId>;
@@ -47,8 +65,8 @@ pub struct Underway {
 
 impl Meters {
     /// Defines the metrics of a plan.
-    pub fn define(plan: &Plan, vm: &mut Vm, host: &impl Host) -> Self {
-        Self { flags: plan.flags.iter().map(|flag| FlagMeters::define(flag, vm, host)).collect() }
+    pub fn define(plan: &Plan, ids: &mut Ids, host: &impl Host) -> Self {
+        Self { flags: plan.flags.iter().map(|flag| FlagMeters::define(flag, ids, host)).collect() }
     }
 
     /// Counts a decision; what comes back is counted again when the request ends.
@@ -89,13 +107,13 @@ fn count(id: Id, host: &impl Host) {
 }
 
 impl FlagMeters {
-    fn define(flag: &PlannedFlag, vm: &mut Vm, host: &impl Host) -> Option<Self> {
+    fn define(flag: &PlannedFlag, ids: &mut Ids, host: &impl Host) -> Option<Self> {
         let rollout = flag.rollout.as_ref()?;
         let key = flag.key.as_str();
         Some(Self {
-            control: VariantMeters::define(key, &rollout.control, vm, host),
-            candidate: VariantMeters::define(key, &rollout.candidate, vm, host),
-            unassigned: UNASSIGNED.map(|reason| vm.metric(&Metric::Unassigned { flag: key, reason }, host)),
+            control: VariantMeters::define(key, &rollout.control, ids, host),
+            candidate: VariantMeters::define(key, &rollout.candidate, ids, host),
+            unassigned: UNASSIGNED.map(|reason| ids.of(&Metric::Unassigned { flag: key, reason }, host)),
         })
     }
 
@@ -110,13 +128,13 @@ impl FlagMeters {
 }
 
 impl VariantMeters {
-    fn define(flag: &str, variant: &str, vm: &mut Vm, host: &impl Host) -> Self {
+    fn define(flag: &str, variant: &str, ids: &mut Ids, host: &impl Host) -> Self {
         Self {
-            started: vm.metric(&Metric::Started { flag, variant }, host),
-            results: OUTCOMES.map(|result| vm.metric(&Metric::Requests { flag, variant, result }, host)),
-            duration: vm.metric(&Metric::Duration { flag, variant }, host),
-            cell_requests: by_cell(|cell| vm.metric(&Metric::CellRequests { flag, variant, cell }, host)),
-            cell_errors: by_cell(|cell| vm.metric(&Metric::CellErrors { flag, variant, cell }, host)),
+            started: ids.of(&Metric::Started { flag, variant }, host),
+            results: OUTCOMES.map(|result| ids.of(&Metric::Requests { flag, variant, result }, host)),
+            duration: ids.of(&Metric::Duration { flag, variant }, host),
+            cell_requests: by_cell(|cell| ids.of(&Metric::CellRequests { flag, variant, cell }, host)),
+            cell_errors: by_cell(|cell| ids.of(&Metric::CellErrors { flag, variant, cell }, host)),
         }
     }
 }

@@ -46,8 +46,8 @@ impl Serving {
         Self {
             snapshot,
             meters,
-            no_snapshot: vm.metric(&Metric::NoSnapshot, host),
-            generation: vm.metric(&Metric::Generation, host),
+            no_snapshot: vm.ids.of(&Metric::NoSnapshot, host),
+            generation: vm.ids.of(&Metric::Generation, host),
         }
     }
 

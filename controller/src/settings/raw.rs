@@ -1,7 +1,7 @@
 //! The file as it was typed: tables whose keys are known, values whose type is right, and everything else as a [`Fault`], whose
 //! path is a chain of keys such as `proxies[1].admin`. Knows no key of `weir.toml` by name.
 
-use weir_core::check::Fault;
+use weir_core::check::{Fault, nearest};
 
 /// The faults of a file so far.
 #[derive(Debug, Default)]
@@ -104,7 +104,7 @@ impl<'a> Table<'a> {
             if known.contains(&key.as_str()) {
                 continue;
             }
-            let near = known.iter().min_by_key(|name| distance(name, key)).filter(|name| distance(name, key) <= 2);
+            let near = nearest(key, known);
             let allowed = near.map_or_else(|| known.join(", "), |name| format!("{name} (did you mean that?)"));
             faults.add(self.at(key), "an unknown key", allowed);
         }
@@ -122,20 +122,4 @@ fn shown(value: &toml::Value) -> String {
         toml::Value::Array(_) => "an array".to_owned(),
         toml::Value::Table(_) => "a table".to_owned(),
     }
-}
-
-/// Levenshtein's distance, in characters.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
 }

@@ -167,7 +167,8 @@ fn share(json: &Json) -> Option<Share> {
 }
 
 /// The known key that was probably meant: at most a third of its letters away.
-pub(crate) fn nearest<'k>(key: &str, known: &[&'k str]) -> Option<&'k str> {
+#[must_use]
+pub fn nearest<'k>(key: &str, known: &[&'k str]) -> Option<&'k str> {
     let (near, distance) = known.iter().map(|k| (*k, distance(key, k))).min_by_key(|(_, d)| *d)?;
     (distance <= near.len().div_ceil(3)).then_some(near)
 }

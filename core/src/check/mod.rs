@@ -13,6 +13,7 @@ mod rollouts;
 mod weir;
 
 pub use crate::fault::Fault;
+pub use fields::nearest;
 
 use crate::document::Document;
 use crate::fault::{Faults, Path};
