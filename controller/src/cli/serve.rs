@@ -15,6 +15,7 @@ use tracing_subscriber::EnvFilter;
 use crate::clock::Clock;
 use crate::observe::{Cumulative, Directory, Observer, ObserverSettings, ProxySight};
 use crate::publish::{Publisher as _, XdsPublisher};
+use crate::report::{ProxyStatus, Status};
 use crate::run::{self, Engine, Event, Handle};
 use crate::settings::Settings;
 use crate::store::Store;
@@ -104,7 +105,17 @@ fn observer(
     Ok(Observer::new(&ObserverSettings { proxies, timeout }, clock, directory, cumulative)?)
 }
 
-/// Looks at the proxies once a tick; a look that takes longer costs the ticks that it overlaps, and nobody else.
+/// A look waits at most so long for proxies that are just taking a configuration.
+const WAY: Duration = Duration::from_millis(100);
+
+/// Every connected proxy that can be asked has what it should have.
+fn is_settled(status: &Status) -> bool {
+    let has = |proxy: &ProxyStatus| proxy.applied.is_some_and(|mark| mark.generation >= status.generation);
+    status.generation == 0 || status.proxies.iter().filter(|proxy| proxy.connected && proxy.admin.is_some()).all(has)
+}
+
+/// Looks at the proxies once a tick; a look that takes longer costs the ticks that it overlaps, and nobody else. It makes way for a kill: what
+/// a look costs a proxy's main thread, the configuration on its way would wait for.
 async fn observe(
     mut observer: Observer,
     every: Duration,
@@ -113,9 +124,12 @@ async fn observe(
 ) -> anyhow::Result<()> {
     let mut ticks = tokio::time::interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let mut status = handle.status();
     let looking = async {
         loop {
             ticks.tick().await;
+            // Over or not, the look is taken: a proxy that never takes it must not hide the others.
+            drop(tokio::time::timeout(WAY, status.wait_for(|status| is_settled(status))).await);
             let tick = Box::new(observer.tick().await);
             let cumulative = serde_json::to_string(observer.cumulative()).ok();
             if !handle.send(Event::Observed { tick, cumulative }).await {
@@ -210,4 +224,29 @@ fn write_ready(file: &Path, text: &str) -> anyhow::Result<()> {
     std::fs::write(&name, text)
         .and_then(|()| std::fs::rename(&name, file))
         .with_context(|| format!("the ready file {}", file.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::publish::Mark;
+
+    #[test]
+    fn a_look_makes_way_only_for_connected_proxies_that_lack_the_present_generation() {
+        let proxy = |connected, generation: Option<u64>| ProxyStatus {
+            connected,
+            admin: Some("http://a".to_owned()),
+            applied: generation.map(|generation| Mark { generation, at_ms: 1 }),
+            ..ProxyStatus::default()
+        };
+        for (generation, proxies, settled) in [
+            (0, vec![proxy(true, None)], true),
+            (7, vec![], true),
+            (7, vec![proxy(true, Some(7)), proxy(false, Some(3))], true),
+            (7, vec![proxy(true, Some(7)), proxy(true, Some(6))], false),
+            (7, vec![proxy(true, None)], false),
+        ] {
+            assert_eq!(is_settled(&Status { generation, proxies, ..Status::default() }), settled, "{generation}");
+        }
+    }
 }
