@@ -1,5 +1,11 @@
+//! The two hashes: [`sha256_hex`] names texts, and [`Murmur3`] spreads users.
+//!
 //! MurmurHash3 x86 32-bit with seed 0, over bytes in parts. The hash of flagd's `fractional` in dialects v2 and v3 (Austin Appleby,
 //! MurmurHash3.cpp, public domain). Integer arithmetic only, the same on every target.
+
+use std::fmt::Write as _;
+
+use sha2::{Digest, Sha256};
 
 const C1: u32 = 0xcc9e_2d51;
 const C2: u32 = 0x1b87_3593;
@@ -55,4 +61,15 @@ pub fn scale(hash: u32, total: u32) -> u32 {
     // Two 32-bit factors can't overflow 64 bits, and the upper half of the product fits 32.
     let [a, b, c, d, ..] = u64::from(hash).saturating_mul(u64::from(total)).to_be_bytes();
     u32::from_be_bytes([a, b, c, d])
+}
+
+/// The SHA-256 of a text, 64 lower-case hexadecimal digits.
+#[must_use]
+pub fn sha256_hex(text: &str) -> String {
+    let mut hex = String::with_capacity(64);
+    for byte in Sha256::digest(text.as_bytes()) {
+        // Writing to a String can't fail.
+        let _: Result<(), std::fmt::Error> = write!(hex, "{byte:02x}");
+    }
+    hex
 }

@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use crate::document::{AttributeSource, Document, Flag, Hashing, IdentitySource, PathMatch, Rollout};
-use crate::hash::{Murmur3, scale};
+use crate::hash::{Murmur3, murmur3_32_parts, scale};
 use crate::rule::Rule;
+use crate::rule::cbor::encode_text;
 use crate::share::WHOLE;
 
 /// A compiled document.
@@ -117,32 +118,17 @@ impl Split {
     /// The hash of the explicit value: murmur3 of its deterministic CBOR (v3) or of its UTF-8 bytes (v2).
     #[must_use]
     pub fn hash(&self, targeting_key: &str) -> u32 {
-        let hash = match self.hashing {
-            Hashing::FlagdV2 => Murmur3::default(),
-            Hashing::FlagdV3 => {
-                let (head, length) = text_head(self.prefix.len().saturating_add(targeting_key.len()));
-                Murmur3::default().update(head.get(..length).unwrap_or_default())
-            }
-        };
-        hash.update(self.prefix.as_bytes()).update(targeting_key.as_bytes()).finish()
+        let parts = [self.prefix.as_str(), targeting_key];
+        match self.hashing {
+            Hashing::FlagdV2 => murmur3_32_parts(&parts.map(str::as_bytes)),
+            Hashing::FlagdV3 => encode_text(Murmur3::default(), &parts).finish(),
+        }
     }
 
     /// The bucket among a million: flagd's `(hash x totalWeight) >> 32`.
     #[must_use]
     pub fn place(&self, targeting_key: &str) -> u32 {
         scale(self.hash(targeting_key), WHOLE)
-    }
-}
-
-/// The head of a CBOR text of so many bytes, shortest form (RFC 8949, 4.2.1), and how many bytes of the array it takes.
-fn text_head(length: usize) -> ([u8; 5], usize) {
-    const TEXT: u8 = 0x60;
-    let [_, _, _, _, b3, b2, b1, b0] = (length as u64).to_be_bytes();
-    match length {
-        0..24 => ([TEXT | b0, 0, 0, 0, 0], 1),
-        24..0x100 => ([TEXT | 24, b0, 0, 0, 0], 2),
-        0x100..0x1_0000 => ([TEXT | 25, b1, b0, 0, 0], 3),
-        _ => ([TEXT | 26, b3, b2, b1, b0], 5),
     }
 }
 

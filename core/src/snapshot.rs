@@ -2,15 +2,14 @@
 //! generation) or a bare flag document. Owns both directions, written by the controller and read by the filter; knows no Envoy.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::rc::Rc;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
-use sha2::{Digest, Sha256};
 
 use crate::check;
 use crate::fault::{Fault, Faults, Path};
+use crate::hash::sha256_hex;
 use crate::json::Json;
 use crate::plan::Plan;
 use crate::share::Share;
@@ -41,12 +40,7 @@ pub struct FlagState {
 /// The SHA-256 of a document's text, in lower-case hexadecimal.
 #[must_use]
 pub fn document_hash(document: &str) -> String {
-    let mut text = String::with_capacity(64);
-    for byte in Sha256::digest(document.as_bytes()) {
-        // Writing to a String can't fail.
-        let _: Result<(), std::fmt::Error> = write!(text, "{byte:02x}");
-    }
-    text
+    sha256_hex(document)
 }
 
 #[derive(Serialize)]

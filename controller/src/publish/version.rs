@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use sha2::{Digest, Sha256};
+use weir_core::hash::sha256_hex;
 
 use crate::observe::stats::MAX_GENERATION;
 
@@ -22,8 +22,7 @@ impl Version {
     /// The version of a configuration.
     #[must_use]
     pub fn of(generation: u64, configuration: &str) -> Self {
-        let digest = Sha256::digest(configuration.as_bytes());
-        Self { generation, hash: digest.iter().map(|byte| format!("{byte:02x}")).collect() }
+        Self { generation, hash: sha256_hex(configuration) }
     }
 }
 

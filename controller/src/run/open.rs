@@ -62,11 +62,11 @@ pub struct Kept {
 /// [`OpenError`].
 pub fn kept(store: &Store) -> Result<Kept, OpenError> {
     let stored = store.load()?;
-    let refused = match &stored.refused {
-        Some(json) => parsed("refusals", json)?,
-        None => BTreeMap::new(),
-    };
-    Ok(Kept { cumulative: stored.cumulative, refused })
+    Ok(Kept { refused: refusals(&stored)?, cumulative: stored.cumulative })
+}
+
+fn refusals(stored: &Stored) -> Result<BTreeMap<String, Vec<Refusal>>, OpenError> {
+    stored.refused.as_deref().map_or_else(|| Ok(BTreeMap::new()), |json| parsed("refusals", json))
 }
 
 impl Engine {
@@ -85,7 +85,7 @@ impl Engine {
         let rows = store.ledger(None, 0, TAIL)?;
         let mut engine = Self {
             started_at_ms: clock.now_ms(),
-            refused: kept(&store)?.refused,
+            refused: refusals(&stored)?,
             generation: stored.generation,
             model: model(stored)?,
             chains: Chains::restore(&rows),

@@ -4,11 +4,9 @@
 //! A row's hash is SHA-256 of the previous row's hash (64 hex digits), a line feed, and the JSON array
 //! `[seq, at_ms, kind, flag, attempt, actor, reason, sentence, numbers, generation]` with `numbers` as the string that is stored.
 
-use std::fmt::Write as _;
-
 use rusqlite::{Connection, Transaction, params};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
+use weir_core::hash::sha256_hex;
 
 /// The hash before the first row.
 pub(super) const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -156,12 +154,6 @@ fn row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
 
 fn hash(seq: u64, entry: &Entry, prev: &str) -> String {
     let Entry { at_ms, kind, flag, attempt, actor, reason, sentence, numbers, generation } = entry;
-    let columns =
-        serde_json::json!([seq, at_ms, kind, flag, attempt, actor, reason, sentence, numbers, generation]).to_string();
-    let digest = Sha256::new().chain_update(prev).chain_update("\n").chain_update(columns).finalize();
-    digest.iter().fold(String::with_capacity(64), |mut hex, byte| {
-        // Writing to a String can't fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    let columns = serde_json::json!([seq, at_ms, kind, flag, attempt, actor, reason, sentence, numbers, generation]);
+    sha256_hex(&format!("{prev}\n{columns}"))
 }

@@ -6,7 +6,7 @@
 //! - `eval`: one evaluation, within a bounded amount of work; `operators`, `lists`: what the operators do
 //! - `fractional`, `cbor`: users into buckets; `semver`: versions
 
-mod cbor;
+pub(crate) mod cbor;
 mod compile;
 mod eval;
 mod fractional;
