@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use weir_controller::report::{ProxyStatus, Status};
 
 use crate::document::FLAG;
 use crate::http::Answer;
@@ -169,8 +170,8 @@ impl Controller {
     /// The status of all.
     ///
     /// # Errors
-    /// No answer, or one that is not 200.
-    pub async fn status(&self) -> Result<Value> {
+    /// No answer, one that is not 200, or one of another shape.
+    pub async fn status(&self) -> Result<Status> {
         http::get(self.api, "/api/v1/status").await?.good()?.json()
     }
 
@@ -178,27 +179,25 @@ impl Controller {
     ///
     /// # Errors
     /// It was not within `limit`; with the last status.
-    pub async fn status_until(&self, what: &str, limit: Duration, wanted: impl Fn(&Value) -> bool) -> Result<Value> {
+    pub async fn status_until(&self, what: &str, limit: Duration, wanted: impl Fn(&Status) -> bool) -> Result<Status> {
         let found =
             poll::until(what, limit, || async { self.status().await.ok().filter(|status| wanted(status)) }).await;
         match found {
             Ok(status) => Ok(status),
-            Err(error) => bail!("{error:#}; last status: {:#}", self.status().await.unwrap_or(Value::Null)),
+            Err(error) => bail!("{error:#}; last status: {:#?}", self.status().await),
         }
     }
 
-    /// Waits until so many connected proxies have applied what is wanted.
+    /// Waits until so many connected proxies have applied what is wanted, and gives the status that says so.
     ///
     /// # Errors
     /// They have not within `limit`; with the last status.
-    pub async fn applied_everywhere(&self, proxies: usize, limit: Duration) -> Result<()> {
-        let applied = |status: &Value| {
-            let wanted = status["generation"].as_u64().filter(|generation| *generation > 0)?;
-            let proxies = status["proxies"].as_array()?;
-            Some(proxies.iter().filter(|proxy| proxy["applied"]["generation"].as_u64() == Some(wanted)).count())
+    pub async fn applied_everywhere(&self, proxies: usize, limit: Duration) -> Result<Status> {
+        let all = |status: &Status| {
+            let has = |proxy: &&ProxyStatus| proxy.applied.is_some_and(|mark| mark.generation == status.generation);
+            status.generation > 0 && status.proxies.iter().filter(has).count() == proxies
         };
-        self.status_until("every proxy has applied it", limit, |status| applied(status) == Some(proxies)).await?;
-        Ok(())
+        self.status_until("every proxy has applied the present generation", limit, all).await
     }
 
     /// Runs `weir` with these arguments, in the controller's directory.

@@ -8,7 +8,7 @@ use anyhow::Result;
 use crate::bootstrap::{Site, Template};
 use crate::controller::{Controller, Setup};
 use crate::envoy::Envoy;
-use crate::load::{Identity, Load, Plan};
+use crate::load::{Load, Plan};
 use crate::upstream::Upstream;
 use crate::{document, parts};
 
@@ -60,12 +60,6 @@ impl Fleet {
     /// So many sticky users on all proxies, known by a header, at `rate` requests a second.
     #[must_use]
     pub fn load(&self, users: u32, rate: f64) -> Load {
-        Load::start(Plan {
-            proxies: self.envoys.iter().map(Envoy::ingress).collect(),
-            users,
-            rate,
-            path: document::PATH.to_owned(),
-            identity: Identity::Header("x-user-id"),
-        })
+        Load::start(Plan::sticky(&self.envoys, users, rate))
     }
 }

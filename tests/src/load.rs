@@ -16,8 +16,9 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
-use crate::poll;
+use crate::envoy::Envoy;
 use crate::upstream::{FAULT_HEADER, NAME_HEADER};
+use crate::{document, poll};
 
 /// How long a client waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -37,6 +38,15 @@ pub struct Plan {
     pub path: String,
     /// How a user says who it is.
     pub identity: Identity,
+}
+
+impl Plan {
+    /// Users of the demo's page, known by the header that its document names.
+    #[must_use]
+    pub fn sticky(envoys: &[Envoy], users: u32, rate: f64) -> Self {
+        let proxies = envoys.iter().map(Envoy::ingress).collect();
+        Self { proxies, users, rate, path: document::PATH.to_owned(), identity: Identity::Header("x-user-id") }
+    }
 }
 
 /// Where the user's id stands.

@@ -87,7 +87,7 @@ impl ProxyReport {
 }
 
 /// Totals since the process started. Each but `streams` and `sent` is an alarm when it grows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
     /// Streams opened.
     pub streams: u64,

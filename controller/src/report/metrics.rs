@@ -41,19 +41,27 @@ fn totals(page: &mut Page, status: &Status) {
         ("weir_controller_ticks_total", "Ticks observed.", totals.ticks),
         ("weir_controller_publications_total", "Generations published.", totals.publications),
         ("weir_controller_store_failures_total", "Writes to the database that failed.", totals.store_failures),
-        ("weir_controller_streams_total", "xDS streams opened.", totals.streams),
-        ("weir_controller_sent_total", "Configurations sent.", totals.sent),
-        ("weir_controller_refused_total", "Configurations refused by a proxy: each is a defect.", totals.refused),
-        ("weir_controller_duplicate_nodes_total", "Streams with the node id of another.", totals.duplicate_nodes),
+        ("weir_controller_streams_total", "xDS streams opened.", totals.publishing.streams),
+        ("weir_controller_sent_total", "Configurations sent.", totals.publishing.sent),
+        (
+            "weir_controller_refused_total",
+            "Configurations refused by a proxy: each is a defect.",
+            totals.publishing.refused,
+        ),
+        (
+            "weir_controller_duplicate_nodes_total",
+            "Streams with the node id of another.",
+            totals.publishing.duplicate_nodes,
+        ),
         (
             "weir_controller_silent_acks_ignored_total",
             "Acknowledgements of refused configurations.",
-            totals.silent_acks_ignored,
+            totals.publishing.silent_acks_ignored,
         ),
         (
             "weir_controller_rejected_requests_total",
             "Discovery requests that ended in an error.",
-            totals.rejected_requests,
+            totals.publishing.rejected_requests,
         ),
     ] {
         page.family(name, "counter", help);

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::judge::Ruling;
-use crate::publish::{Mark, Refusal};
+use crate::publish::{Counters, Mark, Refusal};
 
 /// The answer to `GET /api/v1/status`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -217,16 +217,7 @@ pub struct Totals {
     pub publications: u64,
     /// Writes to the database that failed.
     pub store_failures: u64,
-    /// Streams opened.
-    pub streams: u64,
-    /// Configurations sent.
-    pub sent: u64,
-    /// Configurations refused by a proxy.
-    pub refused: u64,
-    /// Streams with the node id of another.
-    pub duplicate_nodes: u64,
-    /// Acknowledgements of refused configurations, ignored.
-    pub silent_acks_ignored: u64,
-    /// Discovery requests that ended in an error.
-    pub rejected_requests: u64,
+    /// What the publisher did.
+    #[serde(flatten)]
+    pub publishing: Counters,
 }

@@ -422,7 +422,7 @@ fn a_refusal_raises_an_alarm_until_the_next_good_one_and_is_remembered() {
     assert_eq!(bench.ledger(), ["apply", "applied", "refused"]);
     let status = bench.engine.status();
     assert_eq!(status.alarms[0].sentence, "a refused generation 2 and serves what it had: no");
-    assert_eq!(status.totals.refused, 1);
+    assert_eq!(status.totals.publishing.refused, 1);
     bench.fake.lock().reports[0].acked = Some(crate::publish::Mark { generation: 3, at_ms: 9 });
     assert!(bench.engine.status().alarms.is_empty());
     let (after, _) = bench.killed_here("copy.db");

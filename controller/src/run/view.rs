@@ -148,16 +148,7 @@ impl Engine {
     }
 
     fn all_totals(&self) -> Totals {
-        let counters = self.publisher.counters();
-        Totals {
-            streams: counters.streams,
-            sent: counters.sent,
-            refused: counters.refused,
-            duplicate_nodes: counters.duplicate_nodes,
-            silent_acks_ignored: counters.silent_acks_ignored,
-            rejected_requests: counters.rejected_requests,
-            ..self.totals
-        }
+        Totals { publishing: self.publisher.counters(), ..self.totals }
     }
 }
 

@@ -60,12 +60,10 @@ async fn one(stage: &Stage) -> Result<(u64, u64)> {
 }
 
 async fn until(stage: &Stage, what: &str, wanted: impl Fn(&RolloutStatus) -> bool) -> Result<RolloutStatus> {
-    let found = |status: &serde_json::Value| -> Option<RolloutStatus> {
-        let status: Status = serde_json::from_value(status.clone()).ok()?;
-        status.rollouts.into_iter().find(|rollout| rollout.flag == document::FLAG && wanted(rollout))
-    };
-    let status = stage.fleet.controller.status_until(what, LIMIT, |status| found(status).is_some()).await?;
-    found(&status).context("just found")
+    let of_flag = |rollout: &RolloutStatus| rollout.flag == document::FLAG;
+    let there = |status: &Status| status.rollouts.iter().any(|rollout| of_flag(rollout) && wanted(rollout));
+    let status = stage.fleet.controller.status_until(what, LIMIT, there).await?;
+    status.rollouts.into_iter().find(of_flag).context("just found")
 }
 
 /// [`document::checkout`] whose first stage lasts longer than any run.

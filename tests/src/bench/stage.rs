@@ -1,8 +1,9 @@
 //! [`Stage`]: what a bench runs on: a fleet and 10,000 users.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use anyhow::Result;
+use weir_controller::clock::Clock;
 
 use crate::fleet::Fleet;
 use crate::load::Load;
@@ -28,6 +29,5 @@ impl Stage {
 
 /// Milliseconds since the Unix epoch.
 pub(super) fn now_ms() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+    Clock::system().now_ms()
 }

@@ -1,10 +1,11 @@
 //! The three acts. Owns what is ordered when, and the moments that are measured; words are `watch`'s, arithmetic `summary`'s.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::json;
+use weir_controller::clock::Clock;
 use weir_controller::report::{Answer, RolloutStatus, Transition};
 
 use super::site::Site;
@@ -147,6 +148,5 @@ async fn silence(site: &Site, watch: &mut Watch, transition: &Transition) -> Res
 }
 
 fn now_ms() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+    Clock::system().now_ms()
 }

@@ -79,7 +79,7 @@ impl Watch {
 
     /// Asks for the status; tells what has happened since, and the line of the second if it is time.
     pub(super) async fn look(&mut self, site: &Site) -> Result<Status> {
-        let status: Status = serde_json::from_value(site.fleet.controller.status().await?)?;
+        let status = site.fleet.controller.status().await?;
         let rollout = rollout(&status)?;
         if let Some(last) = &rollout.last
             && last.sentence != self.last_sentence

@@ -10,8 +10,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use weir_controller::report::Transition;
 use weir_controller::store::Row;
-use weir_tests::document::{self, PATH, rollout as rollout_of};
-use weir_tests::load::{Identity, Load, Plan, Record, Who};
+use weir_tests::document::{self, rollout as rollout_of};
+use weir_tests::load::{Load, Plan, Record, Who};
 
 use crate::whole::{Whole, requests};
 
@@ -26,8 +26,7 @@ fn stages() -> Value {
 }
 
 fn load(whole: &Whole, users: u32, rate: f64) -> Load {
-    let proxies = whole.envoys.iter().map(weir_tests::envoy::Envoy::ingress).collect();
-    Load::start(Plan { proxies, users, rate, path: PATH.to_owned(), identity: Identity::Header("x-user-id") })
+    Load::start(Plan::sticky(&whole.envoys, users, rate))
 }
 
 /// A decision that may move users, and until when it may.

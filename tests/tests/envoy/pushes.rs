@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use weir_core::share::Share;
 use weir_core::snapshot::{PlanCache, Snapshot};
-use weir_tests::document::{self, PATH};
+use weir_tests::document::{self};
 use weir_tests::envoy::Envoy;
-use weir_tests::load::{Identity, Load, Plan, Record, Who, user_id};
+use weir_tests::load::{Load, Plan, Record, Who, user_id};
 use weir_tests::poll;
 
 use crate::pusher::{Pusher, now_us, percent};
@@ -26,8 +26,7 @@ struct Life {
 }
 
 fn load(envoys: &[Envoy], rate: f64) -> Load {
-    let proxies = envoys.iter().map(Envoy::ingress).collect();
-    Load::start(Plan { proxies, users: USERS, rate, path: PATH.to_owned(), identity: Identity::Header("x-user-id") })
+    Load::start(Plan::sticky(envoys, USERS, rate))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

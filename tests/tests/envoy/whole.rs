@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use weir_controller::report::{RolloutStatus, Status};
 use weir_controller::store::Row;
 use weir_tests::controller::Controller;
-use weir_tests::document::{FLAG, PATH};
+use weir_tests::document::FLAG;
 use weir_tests::envoy::Envoy;
 use weir_tests::fleet::Fleet;
-use weir_tests::load::{Identity, Load, Plan};
+use weir_tests::load::{Load, Plan};
 use weir_tests::{http, poll};
 
 use crate::stage::Upstreams;
@@ -42,19 +42,11 @@ impl Whole {
 
     /// Users on some proxies.
     pub(crate) fn load_on(&self, envoys: &[Envoy], rate: f64) -> Load {
-        let proxies = envoys.iter().map(Envoy::ingress).collect();
-        Load::start(Plan {
-            proxies,
-            users: USERS,
-            rate,
-            path: PATH.to_owned(),
-            identity: Identity::Header("x-user-id"),
-        })
+        Load::start(Plan::sticky(envoys, USERS, rate))
     }
 
     pub(crate) async fn status(&self) -> Status {
-        let value = self.controller.status().await.expect("a status");
-        serde_json::from_value(value).expect("a status of the present shape")
+        self.controller.status().await.expect("a status")
     }
 
     pub(crate) async fn rollout(&self) -> RolloutStatus {
@@ -63,11 +55,8 @@ impl Whole {
 
     /// Waits until the status is as wanted.
     pub(crate) async fn until(&self, what: &str, wanted: impl Fn(&Status) -> bool) -> Status {
-        let value = self.controller.status_until(what, LIMIT, |value| {
-            serde_json::from_value::<Status>(value.clone()).is_ok_and(|status| wanted(&status))
-        });
-        let value = value.await.unwrap_or_else(|error| panic!("{error:#}"));
-        serde_json::from_value(value).expect("a status of the present shape")
+        let status = self.controller.status_until(what, LIMIT, wanted).await;
+        status.unwrap_or_else(|error| panic!("{error:#}"))
     }
 
     /// Waits until the rollout is in that phase.
@@ -86,13 +75,8 @@ impl Whole {
 
     /// Waits until every proxy has applied the present generation.
     pub(crate) async fn applied(&self) -> Status {
-        let expected = self.envoys.len();
-        let all = |status: &Status| {
-            let has =
-                status.proxies.iter().filter(|p| p.applied.is_some_and(|mark| mark.generation == status.generation));
-            status.generation > 0 && has.count() == expected
-        };
-        self.until("every proxy has applied the present generation", all).await
+        let status = self.controller.applied_everywhere(self.envoys.len(), LIMIT).await;
+        status.unwrap_or_else(|error| panic!("{error:#}"))
     }
 
     /// Looks on for so many ticks; `always` must hold at every look.
