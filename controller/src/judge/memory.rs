@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::guarded::Tolerated;
+use super::mismatch::Split;
 use super::policy::{Limit, Policy};
 use super::recent::{Piece, Recent};
-use super::situation::Situation;
+use super::situation::{Situation, Stage};
 use super::tally::{Cells, Tally};
 use super::watch::{Terms, Tick, Watch};
 use crate::observation::{Bins, Observation, VariantCounts};
@@ -46,6 +47,8 @@ pub struct StageMemory {
     pub control_durations: Bins,
     /// Control's counts from the attempt's beginning to the stage's: the reference where there is no control.
     pub reference: Tally,
+    /// How the requests are split.
+    pub split: Split,
 }
 
 impl Memory {
@@ -85,22 +88,33 @@ impl Memory {
                 let terms = Terms { i, limit, tolerated, dispersion: spread.dispersion(tolerated), enough };
                 watch.step(&tick, &terms, &self.recent);
             }
-            self.count_stage(situation.policy, observation, candidate, control);
+            self.count_stage(situation.policy, &stage, observation, (candidate, control));
         }
         self.control.add(&Cells::of(control));
     }
 
-    fn count_stage(&mut self, policy: &Policy, seen: &Observation, candidate: &VariantCounts, control: &VariantCounts) {
+    fn count_stage(
+        &mut self,
+        policy: &Policy,
+        stage: &Stage,
+        seen: &Observation,
+        (candidate, control): (&VariantCounts, &VariantCounts),
+    ) {
         if self.is_settled(policy) && policy.limits.iter().any(Limit::settles) {
             self.stage.candidate_durations.merge(&candidate.duration);
             self.stage.control_durations.merge(&control.duration);
+        }
+        let (of_candidate, of_control) = (Cells::of(candidate), Cells::of(control));
+        if self.stage.elapsed_ms >= Split::counts_from_ms(policy, stage) {
+            self.stage.split.add(&of_candidate, &of_control);
         }
         self.stage.elapsed_ms = self.stage.elapsed_ms.saturating_add(seen.span_ms);
         if policy.is_observed(seen) {
             self.stage.observed_ms = self.stage.observed_ms.saturating_add(seen.span_ms);
         }
-        self.stage.candidate.add(&Cells::of(candidate));
-        self.stage.control.add(&Cells::of(control));
+        self.stage.candidate.add(&of_candidate);
+        self.stage.control.add(&of_control);
+        self.stage.split.look(policy, stage, self.stage.observed_ms);
     }
 
     /// The settling time of the stage is over.

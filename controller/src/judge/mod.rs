@@ -2,13 +2,14 @@
 //!
 //! Reading order: `tally` (counts), `policy` (limits and the split of alpha), `situation` (where a rollout stands), `evidence` (the
 //! e-process), `guarded` and `latency` (evidence on errors and on slow requests), `watch` (evidence that control shares), `recent` (the
-//! last half minute), `memory` (what is kept from tick to tick), `check` (one limit), `verdict` (the rule), `ruling` (the answer).
+//! last half minute), `mismatch` (the split of the requests), `memory` (what is kept from tick to tick), `check` (one limit), `verdict` (the rule), `ruling` (the answer).
 //! Beside them `words` for sentences. Intervals, quantiles and sample sizes are `stats`'s.
 pub mod check;
 pub mod evidence;
 pub mod guarded;
 pub mod latency;
 pub mod memory;
+pub mod mismatch;
 pub mod policy;
 pub mod recent;
 pub mod ruling;

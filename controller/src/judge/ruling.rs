@@ -43,6 +43,8 @@ pub enum Why {
     ControlSick,
     /// Candidate and control break the same absolute limit.
     BothFail,
+    /// The variants' requests are not in the ratio of the weight: a person must decide.
+    Mismatch,
     /// The counts are beyond a limit, without evidence enough.
     Unclear,
     /// A guardrail is broken by the candidate.

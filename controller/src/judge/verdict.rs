@@ -54,7 +54,8 @@ struct Case<'a> {
 
 impl Case<'_> {
     fn rule(self) -> Ruling {
-        let ruling = self.broken().or_else(|| self.unseen()).or_else(|| self.missing()).or_else(|| self.waiting());
+        let ruling = self.broken().or_else(|| self.unseen()).or_else(|| self.missing());
+        let ruling = ruling.or_else(|| self.mismatch()).or_else(|| self.waiting());
         let ruling = ruling.unwrap_or_else(|| self.all_met());
         let stage = &self.memory.stage;
         let numbers = Numbers {
@@ -162,6 +163,14 @@ impl Case<'_> {
         }
         let left = policy.settle_ms.saturating_sub(self.memory.stage.elapsed_ms);
         Some(self.later(Why::Settling, &format!("latency is not judged for another {}", time(left))))
+    }
+
+    /// The requests are not split by the weight: what was counted is not what was meant to be compared.
+    fn mismatch(&self) -> Option<Ruling> {
+        let look = self.memory.stage.split.last().filter(|look| look.is_mismatch())?;
+        let place = weight(self.stage.weight_ppm);
+        let sentence = format!("{}: holds at {place} for a person to decide: {}", self.situation.flag, look.sentence());
+        Some(Ruling { asks: true, ..Ruling::new(Verdict::Hold, Why::Mismatch, sentence) })
     }
 
     /// The stage's time is not over, or it is and the counts are beyond a limit without evidence enough.

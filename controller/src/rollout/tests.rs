@@ -36,10 +36,14 @@ fn counts(requests: u64, errors: u64) -> VariantCounts {
     counts
 }
 
-/// A second with so many requests in each cell of either variant, none or all of the candidate's being errors.
-fn second(at_ms: u64, requests: u64, fails: bool) -> Observation {
-    let candidate = counts(requests, if fails { requests } else { 0 });
-    let variants = [("next".to_owned(), candidate), ("stable".to_owned(), counts(requests, 0))].into();
+/// A second with 50 requests of the candidate in each cell, none or all of them errors, and as many of control as the weight asks for.
+fn second(at_ms: u64, weight_ppm: u32, fails: bool) -> Observation {
+    let candidate = counts(50, if fails { 50 } else { 0 });
+    let of_control = match u64::from(weight_ppm) {
+        0 => 50,
+        ppm => 50 * (1_000_000 - ppm) / ppm,
+    };
+    let variants = [("next".to_owned(), candidate), ("stable".to_owned(), counts(of_control, 0))].into();
     let flags = [("checkout".to_owned(), FlagCounts { variants, ..FlagCounts::default() })].into();
     Observation { at_ms, span_ms: 1_000, expected: 1, seen: 1, flags }
 }
@@ -62,7 +66,7 @@ fn reached(path: &str) -> RolloutState {
             "kill" => Command::Kill,
             "revive" => Command::Revive,
             _ => {
-                state = state.tick("checkout", &second(9, 50, step == "-")).0;
+                state = state.tick("checkout", &second(9, state.weight_ppm, step == "-")).0;
                 continue;
             }
         };
@@ -156,12 +160,12 @@ fn the_rule_of_decision_is_that_of_the_start() {
 
 #[test]
 fn transitions_are_told() {
-    let (state, ruling) = reached("start").tick("checkout", &second(7, 50, false));
+    let (state, ruling) = reached("start").tick("checkout", &second(7, 0, false));
     assert_eq!((ruling.transition, ruling.verdict), (Some(Transition::Stage { stage: 0 }), Verdict::Advance));
     assert_eq!((state.since_ms, state.stage()), (7, Some((0, 3))));
-    let (state, ruling) = state.tick("checkout", &second(8, 50, true));
+    let (state, ruling) = state.tick("checkout", &second(8, 50_000, true));
     assert_eq!((ruling.transition, state.phase), (Some(Transition::RolledBack), Phase::RolledBack));
-    let (next, ruling) = state.tick("checkout", &second(9, 50, true));
+    let (next, ruling) = state.tick("checkout", &second(9, 0, true));
     assert_eq!((next, ruling.transition), (state, None));
 }
 
@@ -172,8 +176,8 @@ fn steps() -> impl Strategy<Value = Vec<u8>> {
 
 fn walk(state: &RolloutState, step: u8, at_ms: u64) -> RolloutState {
     let order = match step {
-        0 => return state.tick("checkout", &second(at_ms, 50, false)).0,
-        1 => return state.tick("checkout", &second(at_ms, 50, true)).0,
+        0 => return state.tick("checkout", &second(at_ms, state.weight_ppm, false)).0,
+        1 => return state.tick("checkout", &second(at_ms, state.weight_ppm, true)).0,
         2 => return state.tick("checkout", &Observation { at_ms, ..Observation::default() }).0,
         3 => START,
         4 => Command::Start { force: true },

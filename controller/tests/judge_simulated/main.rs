@@ -3,4 +3,5 @@ mod detection;
 mod false_alarms;
 mod promised_power;
 mod rollouts;
+mod split;
 mod world;
