@@ -112,7 +112,7 @@ fn validate_names_every_fault_and_the_code_says_whether_there_was_one() {
     let (code, text, _) = run(&["validate", &bad, "--json"]);
     let report: Value = serde_json::from_str(&text).unwrap();
     assert_eq!((code, &report["valid"]), (1, &Value::Bool(false)));
-    assert_eq!(report["files"][0]["faults"].as_array().unwrap().len(), 3);
+    assert_eq!(report["files"][0]["findings"].as_array().unwrap().len(), 3);
 
     let (code, _, error) = run(&["validate", "/no/such/file.json"]);
     assert_eq!(code, 1);
@@ -151,7 +151,7 @@ fn calc_computes_and_names_every_fault() {
     }
     let (code, text, _) = run(&["calc", "wilson", "{", "--json"]);
     let failure: Value = serde_json::from_str(&text).unwrap();
-    assert_eq!((code, &failure["faults"][0]["path"]), (1, &Value::from("$")));
+    assert_eq!((code, &failure["findings"][0]["path"]), (1, &Value::from("$")));
     assert_eq!(run(&["calc", "average", "{}"]).0, 2);
 
     // From standard input, which is empty here.

@@ -2,7 +2,7 @@
 //! input gives the same output on wasm32 and x86-64.
 //!
 //! In reading order:
-//! - [`document`]: a flag document, checked; [`check`]: the only way to one, or every [`check::Fault`] of the file
+//! - [`document`]: a flag document, checked; [`check`]: the only way to one, or every [`check::Finding`] of the file, by [`check::Code`]
 //! - [`share`], [`span`]: shares of traffic and lengths of time, as documents spell them; [`json`]: JSON as written
 //! - [`rule`]: targeting, compiled; [`evaluate`]: what a flag is for whom, as flagd answers
 //! - [`snapshot`]: the wire contract down, envelope or bare document, and the cache of compiled documents
@@ -28,12 +28,14 @@
 mod asked;
 pub mod cell;
 pub mod check;
+mod code;
 pub mod decide;
 pub mod document;
 pub mod evaluate;
-mod fault;
+mod finding;
 pub mod hash;
 pub mod json;
+mod locate;
 pub mod name;
 pub mod outcome;
 pub mod plan;

@@ -8,7 +8,8 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::check;
-use crate::fault::{Fault, Faults, Path};
+use crate::code::Code;
+use crate::finding::{Finding, Findings, Path};
 use crate::hash::sha256_hex;
 use crate::json::Json;
 use crate::plan::Plan;
@@ -126,8 +127,8 @@ impl Snapshot {
     /// fresh virtual machine (Envoy's canary runs one first) checks and hashes it again.
     ///
     /// # Errors
-    /// Every fault of it; those of the document have paths that begin at the document.
-    pub fn read(bytes: &[u8], cache: &mut PlanCache) -> Result<Option<Self>, Vec<Fault>> {
+    /// Every finding of it; those of the document have paths that begin at the document.
+    pub fn read(bytes: &[u8], cache: &mut PlanCache) -> Result<Option<Self>, Vec<Finding>> {
         let Ok(text) = std::str::from_utf8(bytes) else { return Err(one("bytes that are not UTF-8", "JSON")) };
         if text.trim_ascii().is_empty() {
             return Ok(None);
@@ -142,11 +143,11 @@ impl Snapshot {
     }
 }
 
-fn one(found: &str, allowed: &str) -> Vec<Fault> {
-    vec![Fault { path: "$".into(), found: found.into(), allowed: allowed.into() }]
+fn one(found: &str, allowed: &str) -> Vec<Finding> {
+    vec![Finding::new(Code::Envelope, "$", found, allowed)]
 }
 
-fn bare(text: &str, cache: &mut PlanCache) -> Result<Snapshot, Vec<Fault>> {
+fn bare(text: &str, cache: &mut PlanCache) -> Result<Snapshot, Vec<Finding>> {
     let document_hash = document_hash(text);
     let plan = match cache.get(&document_hash) {
         Some(plan) => plan,
@@ -156,39 +157,36 @@ fn bare(text: &str, cache: &mut PlanCache) -> Result<Snapshot, Vec<Fault>> {
     Ok(Snapshot { generation: 0, document_hash, plan, kill: false, flags })
 }
 
-fn compile(text: &str, hash: &str, cache: &mut PlanCache) -> Result<Rc<Plan>, Vec<Fault>> {
+fn compile(text: &str, hash: &str, cache: &mut PlanCache) -> Result<Rc<Plan>, Vec<Finding>> {
     let plan = Rc::new(Plan::new(&check::check(text)?));
     cache.put(hash, &plan);
     Ok(plan)
 }
 
-fn envelope(fields: &BTreeMap<String, &RawValue>, cache: &mut PlanCache) -> Result<Snapshot, Vec<Fault>> {
-    let mut faults = Faults::default();
-    let head = Head::read(fields, &mut faults);
+fn envelope(fields: &BTreeMap<String, &RawValue>, cache: &mut PlanCache) -> Result<Snapshot, Vec<Finding>> {
+    let mut findings = Findings::default();
+    let head = Head::read(fields, &mut findings);
     let (Some(head), Some(raw)) = (head, fields.get("document")) else {
         if !fields.contains_key("document") {
-            faults.add(&Path::Root.key("document"), "nothing", "the flag document as a string");
+            findings.add(Code::Envelope, &Path::Root.key("document"), "nothing", "the flag document as a string");
         }
-        return Err(faults.into_faults());
+        return Err(findings.unplaced());
     };
-    let head = faults.or(head)?;
+    let head = findings.or(head)?;
     let plan = match cache.get(&head.document_hash) {
         Some(plan) => plan,
         None => {
             let text: String = serde_json::from_str(raw.get()).map_err(|_| {
-                vec![Fault {
-                    path: "$.document".into(),
-                    found: "no string".into(),
-                    allowed: "the flag document as a string".into(),
-                }]
+                vec![Finding::new(Code::Envelope, "$.document", "no string", "the flag document as a string")]
             })?;
             let found = document_hash(&text);
             if found != head.document_hash {
-                return Err(vec![Fault {
-                    path: "$.documentHash".into(),
-                    found: head.document_hash,
-                    allowed: format!("the SHA-256 of document: {found}"),
-                }]);
+                return Err(vec![Finding::new(
+                    Code::Envelope,
+                    "$.documentHash",
+                    head.document_hash,
+                    format!("the SHA-256 of document: {found}"),
+                )]);
             }
             compile(&text, &found, cache)?
         }
@@ -205,15 +203,20 @@ struct Head {
 }
 
 impl Head {
-    fn read(fields: &BTreeMap<String, &RawValue>, faults: &mut Faults) -> Option<Self> {
+    fn read(fields: &BTreeMap<String, &RawValue>, findings: &mut Findings) -> Option<Self> {
         let known = ["schema", "generation", "documentHash", "state", "document"];
         for key in fields.keys().filter(|key| !known.contains(&key.as_str())) {
-            faults.add(&Path::Root.key(key), "an unknown key", format!("one of {}", known.join(", ")));
+            findings.add(
+                Code::Envelope,
+                &Path::Root.key(key),
+                "an unknown key",
+                format!("one of {}", known.join(", ")),
+            );
         }
         let get = |key: &str| fields.get(key).and_then(|raw| Json::read(raw.get()).ok()).unwrap_or(Json::Null);
         let schema = get("schema");
         if schema.as_number() != Some(f64::from(SCHEMA)) {
-            faults.add(&Path::Root.key("schema"), schema, format!("{SCHEMA}"));
+            findings.add(Code::Envelope, &Path::Root.key("schema"), schema, format!("{SCHEMA}"));
         }
         let generation = get("generation");
         let number = generation
@@ -221,32 +224,37 @@ impl Head {
             .filter(|text| text.bytes().all(|b| b.is_ascii_digit()))
             .and_then(|text| text.parse().ok());
         if number.is_none() {
-            faults.add(&Path::Root.key("generation"), generation, "a whole number in decimal digits, as a string");
+            findings.add(
+                Code::Envelope,
+                &Path::Root.key("generation"),
+                generation,
+                "a whole number in decimal digits, as a string",
+            );
         }
         let hash = get("documentHash");
         let document_hash = hash.as_str().filter(|text| text.len() == 64).map(str::to_owned);
         if document_hash.is_none() {
-            faults.add(&Path::Root.key("documentHash"), hash, "64 hexadecimal digits");
+            findings.add(Code::Envelope, &Path::Root.key("documentHash"), hash, "64 hexadecimal digits");
         }
-        let state = state(&get("state"), faults);
+        let state = state(&get("state"), findings);
         Some(Self { generation: number?, document_hash: document_hash?, state: state? })
     }
 }
 
-fn state(json: &Json, faults: &mut Faults) -> Option<State> {
+fn state(json: &Json, findings: &mut Findings) -> Option<State> {
     let root = Path::Root;
     let path = root.key("state");
-    let fields = check::Fields::read(json, &path, &["kill", "flags"], faults)?;
-    let mut state = State { kill: fields.bool("kill", faults).unwrap_or(false), flags: BTreeMap::new() };
-    let flags = fields.object("flags", faults)?;
+    let fields = check::Fields::read(json, &path, &["kill", "flags"], findings)?;
+    let mut state = State { kill: fields.bool("kill", findings).unwrap_or(false), flags: BTreeMap::new() };
+    let flags = fields.object("flags", findings)?;
     let place = path.key("flags");
-    for (key, json) in check::Fields::any(flags, &place, faults)?.iter() {
+    for (key, json) in check::Fields::any(flags, &place, findings)?.iter() {
         let path = place.key(key);
-        let flag = check::Fields::read(json, &path, &["weight", "mask", "kill"], faults)?;
+        let flag = check::Fields::read(json, &path, &["weight", "mask", "kill"], findings)?;
         let flag = FlagState {
-            weight: flag.share("weight", faults).unwrap_or_default(),
-            mask: flag.bool("mask", faults).unwrap_or(false),
-            kill: flag.bool("kill", faults).unwrap_or(false),
+            weight: flag.share("weight", findings).unwrap_or_default(),
+            mask: flag.bool("mask", findings).unwrap_or(false),
+            kill: flag.bool("kill", findings).unwrap_or(false),
         };
         state.flags.insert(key.to_owned(), flag);
     }
@@ -318,8 +326,8 @@ mod tests {
     #[test]
     fn every_fault_of_an_envelope_is_named() {
         let text = r#"{"schema": 7, "generation": 3, "documentHash": "x", "extra": 1, "state": {"kill": "no", "flags": {"checkout": {"weight": 2000000}}}}"#;
-        let faults = Snapshot::read(text.as_bytes(), &mut PlanCache::default()).unwrap_err();
-        let mut paths: Vec<_> = faults.iter().map(|fault| fault.path.as_str()).collect();
+        let findings = Snapshot::read(text.as_bytes(), &mut PlanCache::default()).unwrap_err();
+        let mut paths: Vec<_> = findings.iter().map(|finding| finding.path.as_str()).collect();
         paths.sort_unstable();
         assert_eq!(
             paths,

@@ -1,4 +1,4 @@
-//! [`Serving`]: one configuration, ready for requests. Owns how bytes become one, or a refusal with every fault in the log. Pure: the same bytes give
+//! [`Serving`]: one configuration, ready for requests. Owns how bytes become one, or a refusal with every finding in the log. Pure: the same bytes give
 //! the same verdict in the canary and in each worker, for a worker that alone refused would poison the module until a restart
 //! (envoyproxy/envoy issue 43751).
 
@@ -23,7 +23,7 @@ pub struct Serving {
     generation: Option<MetricId>,
 }
 
-/// Refusals name at most so many faults in Envoy's log; the controller's check names all.
+/// Refusals name at most so many findings in Envoy's log; the controller's check names all.
 const LOGGED: usize = 20;
 
 impl Serving {
@@ -32,9 +32,9 @@ impl Serving {
         let bytes = host.configuration().unwrap_or_default();
         match Snapshot::read(&bytes, &mut vm.plans) {
             Ok(snapshot) => Some(Self::new(snapshot, vm, host)),
-            Err(faults) => {
-                for fault in faults.iter().take(LOGGED) {
-                    host.log_error(&format!("weir: configuration refused: {fault}"));
+            Err(findings) => {
+                for finding in findings.iter().take(LOGGED) {
+                    host.log_error(&format!("weir: configuration refused: {finding}"));
                 }
                 None
             }

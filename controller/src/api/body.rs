@@ -1,4 +1,4 @@
-//! Bodies of orders: small JSON objects whose every fault is named.
+//! Bodies of orders: small JSON objects whose every finding is named.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, StatusCode, header};
 use serde_json::{Map, Value};
-use weir_core::check::{Fault, MAX_DOCUMENT_BYTES};
+use weir_core::check::{Code, Finding, MAX_DOCUMENT_BYTES};
 
 use super::Error;
 
@@ -20,7 +20,7 @@ const MAX_REASON: usize = 1_000;
 /// The fields of a body, taken one by one.
 pub(super) struct Fields {
     map: Map<String, Value>,
-    faults: Vec<Fault>,
+    findings: Vec<Finding>,
 }
 
 impl Fields {
@@ -38,11 +38,11 @@ impl Fields {
         let body = body.map_err(|rejection| Error::new(rejection.status(), rejection.body_text()))?;
         let map = serde_json::from_slice::<Map<String, Value>>(&body)
             .map_err(|error| Error::new(StatusCode::BAD_REQUEST, format!("the body is not a JSON object: {error}")))?;
-        let mut fields = Self { map, faults: Vec::new() };
+        let mut fields = Self { map, findings: Vec::new() };
         let unknown = fields.map.keys().filter(|key| !known.contains(&key.as_str()));
         let unknown: Vec<String> = unknown.map(|key| format!("$.{key}")).collect();
         for path in unknown {
-            fields.fault(&path, "an unknown key", &known.join(", "));
+            fields.finding(&path, "an unknown key", &known.join(", "));
         }
         Ok(fields)
     }
@@ -52,11 +52,11 @@ impl Fields {
         match self.map.remove("document") {
             Some(Value::String(text)) => text,
             Some(other) => {
-                self.fault("$.document", kind(&other), "the flag document as one JSON string");
+                self.finding("$.document", kind(&other), "the flag document as one JSON string");
                 String::new()
             }
             None => {
-                self.fault("$.document", "nothing", "the flag document as one JSON string");
+                self.finding("$.document", "nothing", "the flag document as one JSON string");
                 String::new()
             }
         }
@@ -68,9 +68,9 @@ impl Fields {
         match self.map.remove("flag") {
             Some(Value::String(flag)) if !all => return Some(flag),
             None if all => {}
-            Some(_) if all => self.fault("$.all", "true", "either flag or all"),
-            Some(other) => self.fault("$.flag", kind(&other), "the key of a flag"),
-            None => self.fault("$.flag", "nothing", "the key of a flag"),
+            Some(_) if all => self.finding("$.all", "true", "either flag or all"),
+            Some(other) => self.finding("$.flag", kind(&other), "the key of a flag"),
+            None => self.finding("$.flag", "nothing", "the key of a flag"),
         }
         None
     }
@@ -86,7 +86,7 @@ impl Fields {
             Value::Null => None,
             Value::String(reason) if reason.chars().count() <= MAX_REASON => Some(reason),
             other => {
-                self.fault("$.reason", kind(&other), "a string of at most 1000 characters");
+                self.finding("$.reason", kind(&other), "a string of at most 1000 characters");
                 None
             }
         }
@@ -99,19 +99,19 @@ impl Fields {
             Some(value) => match value.as_u64() {
                 Some(ms @ 0..=MAX_WAIT_MS) => Duration::from_millis(ms),
                 Some(_) | None => {
-                    self.fault("$.wait_ms", &value.to_string(), "a whole number from 0 to 60000");
+                    self.finding("$.wait_ms", &value.to_string(), "a whole number from 0 to 60000");
                     Duration::ZERO
                 }
             },
         }
     }
 
-    /// All faults at once, if there are any.
+    /// All findings at once, if there are any.
     pub(super) fn finish(self) -> Result<(), Error> {
-        if self.faults.is_empty() {
+        if self.findings.is_empty() {
             return Ok(());
         }
-        Err(Error::faults(StatusCode::BAD_REQUEST, "the body has faults; nothing was changed", self.faults))
+        Err(Error::findings(StatusCode::BAD_REQUEST, "the body has findings; nothing was changed", self.findings))
     }
 
     fn bool(&mut self, key: &str) -> bool {
@@ -119,14 +119,14 @@ impl Fields {
             None => false,
             Some(Value::Bool(yes)) => yes,
             Some(other) => {
-                self.fault(&format!("$.{key}"), kind(&other), "true or false");
+                self.finding(&format!("$.{key}"), kind(&other), "true or false");
                 false
             }
         }
     }
 
-    fn fault(&mut self, path: &str, found: &str, allowed: &str) {
-        self.faults.push(Fault { path: path.to_owned(), found: found.to_owned(), allowed: allowed.to_owned() });
+    fn finding(&mut self, path: &str, found: &str, allowed: &str) {
+        self.findings.push(Finding::new(Code::Input, path, found, allowed));
     }
 }
 

@@ -19,15 +19,15 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
 use serde::{Deserialize, Serialize};
-use weir_core::check::{self, Fault};
+use weir_core::check::{self, Finding};
 use weir_core::document::Document;
 
-use crate::report::{self, Answer, Failure, FaultText, Status};
+use crate::report::{self, Answer, Failure, FindingText, Status};
 use crate::rollout::Command;
 use crate::run::{Handle, Order, Refused, update};
 use body::{Fields, MAX_BYTES};
 
-/// What `validate` answers to a document without a fault.
+/// What `validate` answers to a document without a finding.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Valid {
     /// How many flags it has.
@@ -62,12 +62,12 @@ struct Error {
 
 impl Error {
     fn new(status: StatusCode, error: impl ToString) -> Self {
-        Self { status, failure: Failure { error: error.to_string(), faults: Vec::new() } }
+        Self { status, failure: Failure { error: error.to_string(), findings: Vec::new() } }
     }
 
-    fn faults(status: StatusCode, error: impl ToString, faults: Vec<Fault>) -> Self {
-        let faults = faults.into_iter().map(FaultText::from).collect();
-        Self { status, failure: Failure { error: error.to_string(), faults } }
+    fn findings(status: StatusCode, error: impl ToString, findings: Vec<Finding>) -> Self {
+        let findings = findings.into_iter().map(FindingText::from).collect();
+        Self { status, failure: Failure { error: error.to_string(), findings } }
     }
 }
 
@@ -87,7 +87,7 @@ impl From<Refused> for Error {
         };
         let error = refused.to_string();
         match refused {
-            Refused::Document(faults) => Self::faults(status, error, faults),
+            Refused::Document(findings) => Self::findings(status, error, findings),
             Refused::NotFound(_) | Refused::Conflict(_) | Refused::Failed(_) | Refused::Stopping => {
                 Self::new(status, error)
             }
@@ -171,9 +171,9 @@ async fn checked(text: String) -> Result<(String, Document), Error> {
     let task = tokio::task::spawn_blocking(move || check::check(&text).map(|document| (text, document)));
     match task.await {
         Ok(Ok(checked)) => Ok(checked),
-        Ok(Err(faults)) => {
-            let error = format!("the document has {} faults; nothing was changed", faults.len());
-            Err(Error::faults(StatusCode::UNPROCESSABLE_ENTITY, error, faults))
+        Ok(Err(findings)) => {
+            let error = format!("the document has {} findings; nothing was changed", findings.len());
+            Err(Error::findings(StatusCode::UNPROCESSABLE_ENTITY, error, findings))
         }
         Err(error) => Err(Error::new(StatusCode::INTERNAL_SERVER_ERROR, error)),
     }

@@ -72,7 +72,7 @@ impl Served {
 }
 
 fn paths(failure: &Value) -> Vec<&str> {
-    failure["faults"].as_array().unwrap().iter().map(|fault| fault["path"].as_str().unwrap()).collect()
+    failure["findings"].as_array().unwrap().iter().map(|finding| finding["path"].as_str().unwrap()).collect()
 }
 
 #[tokio::test]

@@ -1,10 +1,10 @@
-//! [`Input`]: the fields of a JSON object, read one after the other. A fault is kept with its path and a harmless value is read in its
-//! place, so that all faults are named at once. Owns the reading; knows no method.
+//! [`Input`]: the fields of a JSON object, read one after the other. A finding is kept with its path and a harmless value is read in its
+//! place, so that all findings are named at once. Owns the reading; knows no method.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
-use weir_core::check::Fault;
+use weir_core::check::{Code, Finding};
 
 use crate::stats::proportion::Hits;
 use crate::stats::{Side, real_to_count};
@@ -49,7 +49,7 @@ impl Allowed {
         within && !(self.whole && number.fract() != 0.0)
     }
 
-    /// What is read in place of a fault.
+    /// What is read in place of a finding.
     fn harmless(&self) -> f64 {
         if self.open { if self.high <= 1.0 { 0.5 } else { 1.0 } } else { self.low }
     }
@@ -60,12 +60,12 @@ impl Allowed {
 pub(super) struct Input<'a> {
     fields: &'a Map<String, Value>,
     asked: BTreeSet<&'static str>,
-    faults: Vec<Fault>,
+    findings: Vec<Finding>,
 }
 
 impl<'a> Input<'a> {
     pub(super) fn new(fields: &'a Map<String, Value>) -> Self {
-        Self { fields, asked: BTreeSet::new(), faults: Vec::new() }
+        Self { fields, asked: BTreeSet::new(), findings: Vec::new() }
     }
 
     /// A number that must be there.
@@ -92,7 +92,7 @@ impl<'a> Input<'a> {
         const WORDS: &str = "[hits, all] with hits at most all, and all above 0";
         let Some([hits, all]) = self.list_of::<2>(name, AMOUNT, WORDS) else { return Hits::new(0.0, 1.0) };
         if hits > all || all <= 0.0 {
-            self.fault(path(name), format!("[{hits}, {all}]"), WORDS);
+            self.finding(path(name), format!("[{hits}, {all}]"), WORDS);
             return Hits::new(0.0, 1.0);
         }
         Hits::new(hits, all)
@@ -105,15 +105,15 @@ impl<'a> Input<'a> {
         allowed: Allowed,
         words: &'static str,
     ) -> Option<[f64; N]> {
-        let before = self.faults.len();
+        let before = self.findings.len();
         let list = self.list(name, allowed);
-        if self.faults.len() > before {
+        if self.findings.len() > before {
             return None;
         }
         let found = list.len();
         let array = list.try_into().ok();
         if array.is_none() {
-            self.fault(path(name), format!("a list of {found}"), words);
+            self.finding(path(name), format!("a list of {found}"), words);
         }
         array
     }
@@ -132,7 +132,7 @@ impl<'a> Input<'a> {
             let at = format!("{}[{i}]", path(name));
             let cells = item.as_array().filter(|cells| cells.len() == N);
             let Some(cells) = cells else {
-                self.fault(at, item.to_string(), &format!("a list of {N} numbers"));
+                self.finding(at, item.to_string(), &format!("a list of {N} numbers"));
                 continue;
             };
             let mut row = [0.0; N];
@@ -149,7 +149,7 @@ impl<'a> Input<'a> {
         const WORDS: &str = "\"two\", \"greater\" or \"less\"";
         let Some(value) = self.field("side") else { return usual };
         serde_json::from_value(value.clone()).unwrap_or_else(|_| {
-            self.fault(path("side"), value.to_string(), WORDS);
+            self.finding(path("side"), value.to_string(), WORDS);
             usual
         })
     }
@@ -158,7 +158,7 @@ impl<'a> Input<'a> {
     pub(super) fn yes(&mut self, name: &'static str) -> bool {
         let Some(value) = self.field(name) else { return false };
         value.as_bool().unwrap_or_else(|| {
-            self.fault(path(name), value.to_string(), "true or false");
+            self.finding(path(name), value.to_string(), "true or false");
             false
         })
     }
@@ -168,20 +168,20 @@ impl<'a> Input<'a> {
         self.fields.contains_key(name)
     }
 
-    /// A fault that a method finds.
+    /// A finding that a method finds.
     pub(super) fn refuse(&mut self, name: &str, found: String, allowed: &str) {
-        self.fault(path(name), found, allowed);
+        self.finding(path(name), found, allowed);
     }
 
-    /// All faults; keys that nobody asked for are faults too.
-    pub(super) fn finish(mut self) -> Vec<Fault> {
+    /// All findings; keys that nobody asked for are findings too.
+    pub(super) fn finish(mut self) -> Vec<Finding> {
         let known: Vec<&str> = self.asked.iter().copied().collect();
         let known = known.join(", ");
         let unknown: Vec<_> = self.fields.keys().filter(|key| !self.asked.contains(key.as_str())).cloned().collect();
         for key in unknown {
-            self.fault(path(&key), "an unknown key".to_owned(), &known);
+            self.finding(path(&key), "an unknown key".to_owned(), &known);
         }
-        self.faults
+        self.findings
     }
 
     fn field(&mut self, name: &'static str) -> Option<&'a Value> {
@@ -197,7 +197,7 @@ impl<'a> Input<'a> {
         };
         let items = value.as_array().filter(|items| (1..=100_000).contains(&items.len()));
         if items.is_none() {
-            self.fault(path(name), kind(value).to_owned(), WORDS);
+            self.finding(path(name), kind(value).to_owned(), WORDS);
         }
         items.map_or(&[], Vec::as_slice)
     }
@@ -206,17 +206,17 @@ impl<'a> Input<'a> {
         let number = value.as_f64().filter(|number| allowed.takes(*number));
         number.unwrap_or_else(|| {
             let found = if value.is_number() { value.to_string() } else { kind(value).to_owned() };
-            self.fault(at.to_owned(), found, allowed.words);
+            self.finding(at.to_owned(), found, allowed.words);
             allowed.harmless()
         })
     }
 
     fn missing(&mut self, name: &str, allowed: &str) {
-        self.fault(path(name), "nothing".to_owned(), allowed);
+        self.finding(path(name), "nothing".to_owned(), allowed);
     }
 
-    fn fault(&mut self, path: String, found: String, allowed: &str) {
-        self.faults.push(Fault { path, found, allowed: allowed.to_owned() });
+    fn finding(&mut self, path: String, found: String, allowed: &str) {
+        self.findings.push(Finding::new(Code::Input, path, found, allowed));
     }
 }
 

@@ -1,6 +1,6 @@
 //! Statistics by hand: JSON in, JSON out, for `weir calc`. Owns names, fields, ranges and examples; the formulas are in `stats`.
 //!
-//! - `input`: fields of a JSON object, each fault with its path
+//! - `input`: fields of a JSON object, each finding with its path
 //! - `shares`, `sequences`, `samples`: the methods
 
 mod input;
@@ -9,7 +9,7 @@ mod sequences;
 mod shares;
 
 use serde_json::{Value, json};
-use weir_core::check::Fault;
+use weir_core::check::{Code, Finding};
 
 use input::Input;
 
@@ -33,23 +33,23 @@ pub fn methods() -> impl Iterator<Item = &'static Method> {
 /// Computes; the answer is an object whose numbers are all finite.
 ///
 /// # Errors
-/// Every fault of the input, or that no method has this name.
-pub fn calculate(name: &str, text: &str) -> Result<Value, Vec<Fault>> {
-    let fault = |path: &str, found: String, allowed: String| vec![Fault { path: path.to_owned(), found, allowed }];
+/// Every finding of the input, or that no method has this name.
+pub fn calculate(name: &str, text: &str) -> Result<Value, Vec<Finding>> {
+    let finding = |path: &str, found: String, allowed: String| vec![Finding::new(Code::Input, path, found, allowed)];
     let Some(method) = methods().find(|method| method.name == name) else {
         let names: Vec<_> = methods().map(|method| method.name).collect();
-        return Err(fault("METHOD", format!("{name:?}"), names.join(", ")));
+        return Err(finding("METHOD", format!("{name:?}"), names.join(", ")));
     };
     let value: Value = serde_json::from_str(text)
-        .map_err(|error| fault("$", format!("no JSON ({error})"), format!("an object such as {}", method.example)))?;
+        .map_err(|error| finding("$", format!("no JSON ({error})"), format!("an object such as {}", method.example)))?;
     let Value::Object(fields) = &value else {
-        return Err(fault("$", input::kind(&value).to_owned(), format!("an object such as {}", method.example)));
+        return Err(finding("$", input::kind(&value).to_owned(), format!("an object such as {}", method.example)));
     };
     let mut input = Input::new(fields);
     let mut answer = (method.run)(&mut input);
-    let faults = input.finish();
-    if !faults.is_empty() {
-        return Err(faults);
+    let findings = input.finish();
+    if !findings.is_empty() {
+        return Err(findings);
     }
     if let Value::Object(answer) = &mut answer {
         answer.insert("method".to_owned(), json!(method.name));

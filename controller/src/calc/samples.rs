@@ -86,7 +86,7 @@ fn ratio(input: &mut Input<'_>) -> Value {
     json!({ "chi_square": test.statistic, "p": test.p, "ln_evidence": ln, "p_any_time": always_valid_p(ln) })
 }
 
-/// Two samples as bins; `values` says that the lists hold values. `None` after a fault.
+/// Two samples as bins; `values` says that the lists hold values. `None` after a finding.
 fn two(input: &mut Input<'_>) -> Option<(Vec<f64>, Vec<f64>)> {
     let values = input.yes("values");
     let allowed: Allowed = if values { REAL } else { AMOUNT };

@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use super::{calculate, methods};
 
 fn run(name: &str, text: &str) -> Value {
-    calculate(name, text).unwrap_or_else(|faults| panic!("{name} {text}: {faults:?}"))
+    calculate(name, text).unwrap_or_else(|findings| panic!("{name} {text}: {findings:?}"))
 }
 
 fn numbers(value: &Value) -> usize {
@@ -119,8 +119,8 @@ fn all_faults_are_named_at_once_with_path_found_and_allowed() {
         ("holm", "{", &["$: found no JSON"]),
         ("median", "{}", &["METHOD: found \"median\", allowed two-proportions"]),
     ] {
-        let faults = calculate(name, text).unwrap_err();
-        let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        let findings = calculate(name, text).unwrap_err();
+        let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
         for start in expected {
             assert!(lines.iter().any(|line| line.starts_with(start)), "{start} not in {lines:?}");
         }

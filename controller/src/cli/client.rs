@@ -76,7 +76,7 @@ impl Client {
 fn failure(status: StatusCode, body: &[u8]) -> Failure {
     serde_json::from_slice(body).unwrap_or_else(|_| Failure {
         error: format!("{status}: {}", String::from_utf8_lossy(body).trim()),
-        faults: Vec::new(),
+        findings: Vec::new(),
     })
 }
 

@@ -3,16 +3,16 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use weir_core::check;
+use weir_core::check::{self, Code, Finding};
 
 use super::duration::spoken;
 use super::verbs::{read, refused};
 use crate::judge::words::weight;
 use crate::observation::Observation;
 use crate::replay::{Event, Story, replay};
-use crate::report::{Failure, FaultText};
+use crate::report::{Failure, FindingText};
 
-/// Faults of a history after which the rest of it is not looked at.
+/// Findings of a history after which the rest of it is not looked at.
 const MOST: usize = 20;
 
 pub(super) fn judge(history: &Path, policy: &Path, flag: Option<&str>, as_json: bool) -> anyhow::Result<ExitCode> {
@@ -26,32 +26,32 @@ pub(super) fn judge(history: &Path, policy: &Path, flag: Option<&str>, as_json: 
 }
 
 fn told(name: &str, lines: &str, policy: &str, flag: Option<&str>) -> Result<Story, Failure> {
-    let failure = |error: &str, faults| Failure { error: error.to_owned(), faults };
-    let document = check::check(policy).map_err(|faults| {
-        failure("the policy is no flag document", faults.into_iter().map(FaultText::from).collect())
+    let failure = |error: &str, findings| Failure { error: error.to_owned(), findings };
+    let document = check::check(policy).map_err(|findings| {
+        failure("the policy is no flag document", findings.into_iter().map(FindingText::from).collect())
     })?;
-    let observations =
-        observations(name, lines).map_err(|faults| failure("the history has lines that are no observation", faults))?;
+    let observations = observations(name, lines)
+        .map_err(|findings| failure("the history has lines that are no observation", findings))?;
     replay(&document, flag, &observations).map_err(|unfit| failure(&unfit.to_string(), Vec::new()))
 }
 
 /// Empty lines are left out.
-fn observations(name: &str, lines: &str) -> Result<Vec<Observation>, Vec<FaultText>> {
-    let (mut found, mut faults) = (Vec::new(), Vec::new());
+fn observations(name: &str, lines: &str) -> Result<Vec<Observation>, Vec<FindingText>> {
+    let (mut found, mut findings) = (Vec::new(), Vec::new());
     for (number, line) in (1..).zip(lines.lines()).filter(|(_, line)| !line.trim().is_empty()) {
         match serde_json::from_str(line) {
             Ok(observation) => found.push(observation),
-            Err(error) => faults.push(FaultText {
-                path: format!("{name}:{number}"),
-                found: error.to_string(),
-                allowed: "an observation: at_ms, span_ms, expected, seen, flags".to_owned(),
-            }),
+            Err(error) => {
+                let allowed = "an observation: at_ms, span_ms, expected, seen, flags";
+                let finding = Finding::new(Code::Input, format!("{name}:{number}"), error.to_string(), allowed);
+                findings.push(FindingText::from(finding));
+            }
         }
-        if faults.len() == MOST {
+        if findings.len() == MOST {
             break;
         }
     }
-    if faults.is_empty() { Ok(found) } else { Err(faults) }
+    if findings.is_empty() { Ok(found) } else { Err(findings) }
 }
 
 fn screen(story: &Story) -> String {
@@ -74,10 +74,10 @@ mod tests {
     #[test]
     fn every_line_that_is_no_observation_is_named() {
         let lines = "{\"at_ms\":1,\"span_ms\":1,\"expected\":1,\"seen\":1,\"flags\":{}}\n\n{}\nnothing\n";
-        let faults = observations("h.ndjson", lines).unwrap_err();
-        let paths: Vec<&str> = faults.iter().map(|fault| fault.path.as_str()).collect();
+        let findings = observations("h.ndjson", lines).unwrap_err();
+        let paths: Vec<&str> = findings.iter().map(|finding| finding.path.as_str()).collect();
         assert_eq!(paths, ["h.ndjson:3", "h.ndjson:4"]);
-        assert!(faults[0].found.contains("missing field"), "{}", faults[0].found);
+        assert!(findings[0].found.contains("missing field"), "{}", findings[0].found);
         assert_eq!(observations("h", &"x\n".repeat(99)).unwrap_err().len(), MOST);
         assert_eq!(observations("h", lines.lines().next().unwrap()).unwrap().len(), 1);
     }

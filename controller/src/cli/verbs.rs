@@ -13,7 +13,7 @@ use super::args::{OrderArgs, Target, Verb};
 use super::client::{Client, Reply, encoded};
 use super::duration::spoken;
 use super::screen;
-use crate::report::{Answer, Failure, FaultText, Status};
+use crate::report::{Answer, Failure, FindingText, Status};
 
 /// How often `--watch` draws.
 const REDRAW: Duration = Duration::from_secs(1);
@@ -24,7 +24,7 @@ pub(super) fn validate(files: &[std::path::PathBuf], as_json: bool) -> anyhow::R
     let mut report = Vec::new();
     for file in files {
         let name = file.display().to_string();
-        let faults = match read(file) {
+        let findings = match read(file) {
             Ok(text) => check::check(&text).err().unwrap_or_default(),
             Err(error) => {
                 good = false;
@@ -35,15 +35,15 @@ pub(super) fn validate(files: &[std::path::PathBuf], as_json: bool) -> anyhow::R
                 continue;
             }
         };
-        good &= faults.is_empty();
-        if !as_json && faults.is_empty() {
+        good &= findings.is_empty();
+        if !as_json && findings.is_empty() {
             println!("{name}: good");
         }
-        for fault in faults.iter().filter(|_| !as_json) {
-            println!("{name}: {fault}");
+        for finding in findings.iter().filter(|_| !as_json) {
+            println!("{name}: {finding}");
         }
-        let texts: Vec<_> = faults.into_iter().map(FaultText::from).collect();
-        report.push(json!({ "file": name, "valid": texts.is_empty(), "faults": texts }));
+        let texts: Vec<_> = findings.into_iter().map(FindingText::from).collect();
+        report.push(json!({ "file": name, "valid": texts.is_empty(), "findings": texts }));
     }
     if as_json {
         println!("{}", json!({ "valid": good, "files": report }));
@@ -62,9 +62,9 @@ pub(super) fn calc(method: &str, input: Option<&str>, as_json: bool) -> anyhow::
             println!("{}", serde_json::to_string_pretty(&answer)?);
             Ok(ExitCode::SUCCESS)
         }
-        Err(faults) => {
-            let faults = faults.into_iter().map(FaultText::from).collect();
-            Ok(refused(&Failure { error: format!("{method}: the input is not taken"), faults }, as_json))
+        Err(findings) => {
+            let findings = findings.into_iter().map(FindingText::from).collect();
+            Ok(refused(&Failure { error: format!("{method}: the input is not taken"), findings }, as_json))
         }
     }
 }
@@ -121,8 +121,8 @@ pub(super) fn refused(failure: &Failure, as_json: bool) -> ExitCode {
         println!("{}", json!(failure));
     } else {
         eprintln!("weir: {}", failure.error);
-        for fault in &failure.faults {
-            eprintln!("  {fault}");
+        for finding in &failure.findings {
+            eprintln!("  {finding}");
         }
     }
     ExitCode::FAILURE

@@ -12,7 +12,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 pub use diff::{Change, changes};
-use weir_core::check::Fault;
+use weir_core::check::{Code, Finding};
 use weir_core::document::{Document, Flag, Rollout};
 
 use crate::rollout::{Phase, RolloutState};
@@ -21,7 +21,7 @@ use crate::rollout::{Phase, RolloutState};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Review {
     /// Why it is refused unless forced; empty if it may be applied as it is.
-    pub conflicts: Vec<Fault>,
+    pub conflicts: Vec<Finding>,
     /// Flags whose attempt ends with the new document: their rollout, or what it rolled out, is no longer there.
     pub ended: Vec<String>,
 }
@@ -51,11 +51,11 @@ fn review_document(old: &Document, new: &Document, holding: &[&str], review: &mu
     }
     if old.identity != new.identity {
         let allowed = format!("the identity as it is, while users are on a candidate of {flags}: {FLIP}");
-        review.conflicts.push(fault("$.weir.identity", "another identity", allowed));
+        review.conflicts.push(finding("$.weir.identity", "another identity", allowed));
     }
     if old.hashing != new.hashing {
         let allowed = format!("the hashing as it is, while users are on a candidate of {flags}: {FLIP}");
-        review.conflicts.push(fault("$.weir.hashing", "another hashing", allowed));
+        review.conflicts.push(finding("$.weir.hashing", "another hashing", allowed));
     }
 }
 
@@ -155,7 +155,7 @@ impl<'a> Hold<'a> {
         } else {
             format!("attempt {} is under way: roll it back first", self.attempt)
         };
-        review.conflicts.push(fault(&format!("$.{place}{key}{field}"), found, format!("{allowed} ({why})")));
+        review.conflicts.push(finding(&format!("$.{place}{key}{field}"), found, format!("{allowed} ({why})")));
     }
 }
 
@@ -163,6 +163,6 @@ fn same_variants(a: &Rollout, b: &Rollout) -> bool {
     a.control == b.control && a.candidate == b.candidate
 }
 
-fn fault(path: &str, found: &str, allowed: String) -> Fault {
-    Fault { path: path.to_owned(), found: found.to_owned(), allowed }
+fn finding(path: &str, found: &str, allowed: String) -> Finding {
+    Finding::new(Code::Conflict, path, found, allowed)
 }

@@ -129,7 +129,7 @@ fn what_may_follow_while_users_are_on_a_candidate() {
     for (edits, under_way, done) in cases {
         let new = document(&changed(&edits));
         let paths = |phase| -> Vec<String> {
-            review(&old, &new, &state(phase)).conflicts.into_iter().map(|fault| fault.path).collect()
+            review(&old, &new, &state(phase)).conflicts.into_iter().map(|finding| finding.path).collect()
         };
         for phase in [Phase::Baseline, Phase::Running { stage: 1 }, Phase::Paused] {
             assert_eq!(paths(phase), under_way, "{phase:?} {edits:?}");

@@ -1,7 +1,7 @@
 //! Answers to orders: what was done and who has it, or why not.
 
 use serde::{Deserialize, Serialize};
-use weir_core::check::Fault;
+use weir_core::check::Finding;
 
 use super::status::Transition;
 use crate::lifecycle::Change;
@@ -29,31 +29,51 @@ pub struct Answer {
 pub struct Failure {
     /// In one sentence.
     pub error: String,
-    /// Every fault, if it was a document.
+    /// Every finding, if it was a document, in the order of its text.
     #[serde(default)]
-    pub faults: Vec<FaultText>,
+    pub findings: Vec<FindingText>,
 }
 
-/// A fault as JSON.
+/// A finding as JSON.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FaultText {
+pub struct FindingText {
+    /// Its stable name, such as `E-STATE`.
+    pub code: String,
+    /// `error`, `defect` or `warning`.
+    pub severity: String,
     /// JSON path.
     pub path: String,
+    /// Line of the text, from 1; 0 if there is no text.
+    pub line: u32,
+    /// Column in characters, from 1; 0 if there is no text.
+    pub column: u32,
     /// What stands there.
     pub found: String,
     /// What may stand there.
     pub allowed: String,
 }
 
-impl From<Fault> for FaultText {
-    fn from(fault: Fault) -> Self {
-        Self { path: fault.path, found: fault.found, allowed: fault.allowed }
+impl From<Finding> for FindingText {
+    fn from(finding: Finding) -> Self {
+        Self {
+            code: finding.code.to_string(),
+            severity: finding.severity.to_string(),
+            path: finding.path,
+            line: finding.line,
+            column: finding.column,
+            found: finding.found,
+            allowed: finding.allowed,
+        }
     }
 }
 
-/// As core writes a fault.
-impl std::fmt::Display for FaultText {
+/// As core writes a finding.
+impl std::fmt::Display for FindingText {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: found {}, allowed {}", self.path, self.found, self.allowed)
+        write!(f, "{}: found {}, allowed {}", self.path, self.found, self.allowed)?;
+        match self.line {
+            0 => Ok(()),
+            line => write!(f, " ({}, line {line}, column {})", self.code, self.column),
+        }
     }
 }

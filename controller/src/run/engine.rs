@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use weir_core::check::Fault;
+use weir_core::check::Finding;
 use weir_core::snapshot::{self, PlanCache, Snapshot};
 
 use super::chain::Chains;
 use super::model::{Change, Content, Model};
-use super::open::fault_list;
+use super::open::finding_list;
 use super::step::{Decision, Step};
 use crate::clock::Clock;
 use crate::judge::Ruling;
@@ -29,8 +29,8 @@ pub enum CommitError {
     #[error("not written, so not done: {0}")]
     Store(#[from] store::Error),
     /// Core refuses what would be published: a defect of Weir.
-    #[error("not published, for weir's own check refuses it (a defect, please report it): {}", fault_list(.0))]
-    Check(Vec<Fault>),
+    #[error("not published, for weir's own check refuses it (a defect, please report it): {}", finding_list(.0))]
+    Check(Vec<Finding>),
 }
 
 /// The controller's state and its ways to database and proxies.

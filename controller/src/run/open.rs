@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::Deserialize as _;
 use serde::de::DeserializeOwned;
-use weir_core::check::{self, Fault};
+use weir_core::check::{self, Finding};
 use weir_core::snapshot::PlanCache;
 
 use super::chain::Chains;
@@ -36,15 +36,15 @@ pub enum OpenError {
         source: serde_json::Error,
     },
     /// Its document does not pass this Weir's check.
-    #[error("the database's document is refused by this weir: {}", fault_list(.0))]
-    Document(Vec<Fault>),
+    #[error("the database's document is refused by this weir: {}", finding_list(.0))]
+    Document(Vec<Finding>),
     /// The loop has no thread to run on.
     #[error("the loop can't be started: {0}")]
     Thread(std::io::Error),
 }
 
-pub(super) fn fault_list(faults: &[Fault]) -> String {
-    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+pub(super) fn finding_list(findings: &[Finding]) -> String {
+    findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 /// What the parts beside the engine start with.

@@ -1,7 +1,7 @@
 //! What persons order: documents and the verbs. Owns who may order what when, beyond what a rollout itself refuses.
 
 use serde_json::json;
-use weir_core::check::Fault;
+use weir_core::check::Finding;
 use weir_core::document::{Document, Flag};
 
 use super::chain;
@@ -60,7 +60,7 @@ pub enum Refused {
     #[error(
         "refused, because users would change variant without a decision; `force` with a reason does it all the same"
     )]
-    Document(Vec<Fault>),
+    Document(Vec<Finding>),
     /// It was allowed and failed.
     #[error(transparent)]
     Failed(#[from] CommitError),

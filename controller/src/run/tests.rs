@@ -259,8 +259,8 @@ fn a_document_that_would_flip_users_is_refused_unless_forced_and_then_ends_the_a
     let mut bench = Bench::with_document();
     bench.force_start();
     let without = edited("/weir/rollouts", json!({}));
-    let Err(Refused::Document(faults)) = bench.apply(&without, false) else { panic!("not refused") };
-    assert_eq!(faults[0].path, "$.weir.rollouts.checkout");
+    let Err(Refused::Document(findings)) = bench.apply(&without, false) else { panic!("not refused") };
+    assert_eq!(findings[0].path, "$.weir.rollouts.checkout");
     assert_eq!(bench.phase(), "running");
     bench.apply(&without, true).unwrap();
     assert_eq!(bench.fake.last_state(), json!({ "kill": false, "flags": {} }));

@@ -1,5 +1,5 @@
 //! `weir.toml`: what the controller is started with. Read in two stages: `raw` takes the file as it was typed, this module checks it
-//! and fills in the defaults; past [`Settings`] nobody meets a raw value. Every fault of a file is reported at once. Owns no behaviour.
+//! and fills in the defaults; past [`Settings`] nobody meets a raw value. Every finding of a file is reported at once. Owns no behaviour.
 
 mod raw;
 
@@ -7,14 +7,14 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use raw::{Faults, Table};
-pub use weir_core::check::Fault;
+use raw::{Findings, Table};
+pub use weir_core::check::Finding;
 use weir_core::span::Span;
 
 use crate::observe::admin::AdminAddress;
 use crate::publish::{FailurePolicy, FilterSettings};
 
-/// What `weir serve` runs with, without a fault.
+/// What `weir serve` runs with, without a finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// `database`: the SQLite file. A relative path counts from the directory of `weir.toml`. Default `weir.db`.
@@ -58,53 +58,53 @@ pub enum Error {
         /// Where and what.
         message: String,
     },
-    /// It has faults.
-    #[error("{}", lines(path, faults))]
-    Faults {
+    /// It has findings.
+    #[error("{}", lines(path, findings))]
+    Findings {
         /// The file.
         path: String,
         /// All of them.
-        faults: Vec<Fault>,
+        findings: Vec<Finding>,
     },
 }
 
-fn lines(path: &str, faults: &[Fault]) -> String {
-    faults.iter().map(|fault| format!("{path}: {fault}")).collect::<Vec<_>>().join("\n")
+fn lines(path: &str, findings: &[Finding]) -> String {
+    findings.iter().map(|finding| format!("{path}: {finding}")).collect::<Vec<_>>().join("\n")
 }
 
 impl Settings {
     /// Reads and checks a file.
     ///
     /// # Errors
-    /// [`Error`], with every fault of the file at once.
+    /// [`Error`], with every finding of the file at once.
     pub fn load(path: &Path) -> Result<Self, Error> {
         let shown = path.display().to_string();
         let text = std::fs::read_to_string(path).map_err(|source| Error::Read { path: shown.clone(), source })?;
         let table: toml::Table =
             text.parse().map_err(|e: toml::de::Error| Error::Syntax { path: shown.clone(), message: e.to_string() })?;
         let beside = path.parent().unwrap_or_else(|| Path::new(""));
-        Self::check(&table, beside).map_err(|faults| Error::Faults { path: shown, faults })
+        Self::check(&table, beside).map_err(|findings| Error::Findings { path: shown, findings })
     }
 
     /// Checks a parsed file; `beside` is the directory that relative paths count from.
     ///
     /// # Errors
-    /// Every fault.
-    pub fn check(table: &toml::Table, beside: &Path) -> Result<Self, Vec<Fault>> {
-        let mut faults = Faults::default();
-        let top = Table::root(table, &["database", "tick", "api", "xds", "filter", "proxies"], &mut faults);
-        let database = top.text("database", &mut faults).unwrap_or_else(|| "weir.db".to_owned());
-        let tick = tick(&top, &mut faults);
-        let api = top.table("api", &["listen"], &mut faults);
-        let api = listen(&api, "127.0.0.1:8470", &mut faults);
-        let xds = top.table("xds", &["listen", "resource"], &mut faults);
-        let filter = filter(&top, name(&xds, "resource", &mut faults), &mut faults);
-        let xds = listen(&xds, "127.0.0.1:18470", &mut faults);
-        let proxies = proxies(&top, &mut faults);
+    /// Every finding.
+    pub fn check(table: &toml::Table, beside: &Path) -> Result<Self, Vec<Finding>> {
+        let mut findings = Findings::default();
+        let top = Table::root(table, &["database", "tick", "api", "xds", "filter", "proxies"], &mut findings);
+        let database = top.text("database", &mut findings).unwrap_or_else(|| "weir.db".to_owned());
+        let tick = tick(&top, &mut findings);
+        let api = top.table("api", &["listen"], &mut findings);
+        let api = listen(&api, "127.0.0.1:8470", &mut findings);
+        let xds = top.table("xds", &["listen", "resource"], &mut findings);
+        let filter = filter(&top, name(&xds, "resource", &mut findings), &mut findings);
+        let xds = listen(&xds, "127.0.0.1:18470", &mut findings);
+        let proxies = proxies(&top, &mut findings);
         if api == xds && api.port() != 0 {
-            faults.add("xds.listen", api, "another address than api.listen");
+            findings.add("xds.listen", api, "another address than api.listen");
         }
-        faults.into_result(Self { database: beside.join(database), tick, api, xds, filter, proxies })
+        findings.into_result(Self { database: beside.join(database), tick, api, xds, filter, proxies })
     }
 
     /// How long a proxy may take to answer: four fifths of a tick, so that one that hangs delays no tick.
@@ -114,26 +114,26 @@ impl Settings {
     }
 }
 
-fn tick(top: &Table<'_>, faults: &mut Faults) -> Duration {
+fn tick(top: &Table<'_>, findings: &mut Findings) -> Duration {
     const ALLOWED: &str = "a duration from 100ms to 1m, such as \"1s\"";
-    let Some(text) = top.text("tick", faults) else { return Duration::from_secs(1) };
+    let Some(text) = top.text("tick", findings) else { return Duration::from_secs(1) };
     match Span::parse(&text).map(Span::ms) {
         Some(ms @ 100..=60_000) => Duration::from_millis(ms),
         Some(_) | None => {
-            faults.add("tick", format!("{text:?}"), ALLOWED);
+            findings.add("tick", format!("{text:?}"), ALLOWED);
             Duration::from_secs(1)
         }
     }
 }
 
 /// Off loopback a listener would need a token and TLS, for snapshots name users; this version has neither, so it refuses.
-fn listen(table: &Table<'_>, default: &str, faults: &mut Faults) -> SocketAddr {
-    let text = table.text("listen", faults);
+fn listen(table: &Table<'_>, default: &str, findings: &mut Findings) -> SocketAddr {
+    let text = table.text("listen", findings);
     let unset = SocketAddr::from(([127, 0, 0, 1], 0));
     let address: SocketAddr = match text.as_deref().unwrap_or(default).parse() {
         Ok(address) => address,
         Err(_) => {
-            faults.add(
+            findings.add(
                 table.at("listen"),
                 format!("{:?}", text.unwrap_or_default()),
                 "a loopback IP address and port, such as \"127.0.0.1:8470\"",
@@ -142,7 +142,7 @@ fn listen(table: &Table<'_>, default: &str, faults: &mut Faults) -> SocketAddr {
         }
     };
     if !address.ip().is_loopback() {
-        faults.add(
+        findings.add(
             table.at("listen"),
             address,
             "a loopback address: this version has neither token nor TLS, and off loopback anybody could read the users named in \
@@ -152,57 +152,57 @@ fn listen(table: &Table<'_>, default: &str, faults: &mut Faults) -> SocketAddr {
     address
 }
 
-fn filter(top: &Table<'_>, resource: String, faults: &mut Faults) -> FilterSettings {
-    let table = top.table("filter", &["wasm", "failure_policy", "vm_id"], faults);
+fn filter(top: &Table<'_>, resource: String, findings: &mut Findings) -> FilterSettings {
+    let table = top.table("filter", &["wasm", "failure_policy", "vm_id"], findings);
     const WASM: &str = "the absolute path of weir_filter.wasm as the proxies see it";
-    let wasm = match table.text("wasm", faults) {
+    let wasm = match table.text("wasm", findings) {
         Some(path) if path.starts_with('/') => path,
         Some(path) => {
-            faults.add(table.at("wasm"), format!("{path:?}"), WASM);
+            findings.add(table.at("wasm"), format!("{path:?}"), WASM);
             path
         }
         None => {
             if !table.has("wasm") {
-                faults.add(table.at("wasm"), "nothing", WASM);
+                findings.add(table.at("wasm"), "nothing", WASM);
             }
             String::new()
         }
     };
-    let failure_policy = match table.text("failure_policy", faults).as_deref() {
+    let failure_policy = match table.text("failure_policy", findings).as_deref() {
         None | Some("fail_reload") => FailurePolicy::FailReload,
         Some("fail_open") => FailurePolicy::FailOpen,
         Some("fail_closed") => FailurePolicy::FailClosed,
         Some(other) => {
-            faults.add(table.at("failure_policy"), format!("{other:?}"), "fail_reload, fail_open or fail_closed");
+            findings.add(table.at("failure_policy"), format!("{other:?}"), "fail_reload, fail_open or fail_closed");
             FailurePolicy::default()
         }
     };
-    FilterSettings { resource, wasm, failure_policy, vm_id: name(&table, "vm_id", faults) }
+    FilterSettings { resource, wasm, failure_policy, vm_id: name(&table, "vm_id", findings) }
 }
 
 /// Any name that is not empty, without white space or control characters; default `weir`.
-fn name(table: &Table<'_>, key: &str, faults: &mut Faults) -> String {
-    let name = table.text(key, faults).unwrap_or_else(|| "weir".to_owned());
+fn name(table: &Table<'_>, key: &str, findings: &mut Findings) -> String {
+    let name = table.text(key, findings).unwrap_or_else(|| "weir".to_owned());
     if name.is_empty() || name.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        faults.add(table.at(key), format!("{name:?}"), "a name without white space");
+        findings.add(table.at(key), format!("{name:?}"), "a name without white space");
     }
     name
 }
 
-fn proxies(top: &Table<'_>, faults: &mut Faults) -> Vec<Proxy> {
+fn proxies(top: &Table<'_>, findings: &mut Findings) -> Vec<Proxy> {
     let mut proxies: Vec<Proxy> = Vec::new();
-    for table in top.tables("proxies", &["admin"], faults) {
-        let Some(text) = table.text("admin", faults) else {
+    for table in top.tables("proxies", &["admin"], findings) {
+        let Some(text) = table.text("admin", findings) else {
             if !table.has("admin") {
-                faults.add(table.at("admin"), "nothing", ADMIN);
+                findings.add(table.at("admin"), "nothing", ADMIN);
             }
             continue;
         };
         let admin = text.trim_end_matches('/').to_owned();
         if AdminAddress::parse(&admin).is_err() {
-            faults.add(table.at("admin"), format!("{text:?}"), ADMIN);
+            findings.add(table.at("admin"), format!("{text:?}"), ADMIN);
         } else if proxies.iter().any(|proxy| proxy.admin == admin) {
-            faults.add(table.at("admin"), format!("{text:?}"), "an address that no other proxy has");
+            findings.add(table.at("admin"), format!("{text:?}"), "an address that no other proxy has");
         }
         proxies.push(Proxy { admin });
     }
@@ -218,7 +218,7 @@ mod tests {
     fn check(text: &str) -> Result<Settings, Vec<String>> {
         let table = text.parse().expect("TOML");
         Settings::check(&table, Path::new("/etc/weir"))
-            .map_err(|faults| faults.iter().map(ToString::to_string).collect())
+            .map_err(|findings| findings.iter().map(ToString::to_string).collect())
     }
 
     #[test]
@@ -252,11 +252,11 @@ mod tests {
 
     #[test]
     fn every_fault_is_named_at_once_with_the_nearest_known_key() {
-        let faults = check(
+        let findings = check(
             "databse = 'x'\ntick = '5ms'\n[api]\nlisten = '0.0.0.0:8470'\n[xds]\nlisten = 'here'\nresource = 7\n\
              [filter]\nfailure_policy = 'fail_fast'\n[[proxies]]\nadmin = 'envoy:9901'\n[[proxies]]\n[[proxies]]\nport = 1",
         )
-        .expect_err("faults");
+        .expect_err("findings");
         let starts = [
             "databse: found an unknown key, allowed database",
             "tick: found \"5ms\", allowed a duration",
@@ -271,19 +271,19 @@ mod tests {
             "proxies[2].admin: found nothing",
         ];
         for start in starts {
-            assert!(faults.iter().any(|fault| fault.starts_with(start)), "{start} not in {faults:#?}");
+            assert!(findings.iter().any(|finding| finding.starts_with(start)), "{start} not in {findings:#?}");
         }
-        assert_eq!(faults.len(), starts.len(), "{faults:#?}");
+        assert_eq!(findings.len(), starts.len(), "{findings:#?}");
     }
 
     #[test]
     fn two_listeners_need_two_addresses_and_two_proxies_two_urls() {
-        let faults = check(
+        let findings = check(
             "[api]\nlisten = '127.0.0.1:1'\n[xds]\nlisten = '127.0.0.1:1'\n[filter]\nwasm = '/w'\n\
              [[proxies]]\nadmin = 'http://a:1'\n[[proxies]]\nadmin = 'http://a:1/'",
         )
-        .expect_err("faults");
-        assert_eq!(faults.len(), 2, "{faults:#?}");
-        assert!(check("filter = 3").expect_err("fault")[0].starts_with("filter: found 3, allowed a table"));
+        .expect_err("findings");
+        assert_eq!(findings.len(), 2, "{findings:#?}");
+        assert!(check("filter = 3").expect_err("finding")[0].starts_with("filter: found 3, allowed a table"));
     }
 }

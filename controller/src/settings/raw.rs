@@ -1,20 +1,20 @@
-//! The file as it was typed: tables whose keys are known, values whose type is right, and everything else as a [`Fault`], whose
+//! The file as it was typed: tables whose keys are known, values whose type is right, and everything else as a [`Finding`], whose
 //! path is a chain of keys such as `proxies[1].admin`. Knows no key of `weir.toml` by name.
 
-use weir_core::check::{Fault, nearest};
+use weir_core::check::{Code, Finding, nearest};
 
-/// The faults of a file so far.
+/// The findings of a file so far.
 #[derive(Debug, Default)]
-pub(super) struct Faults(Vec<Fault>);
+pub(super) struct Findings(Vec<Finding>);
 
-impl Faults {
+impl Findings {
     /// Adds one.
     pub(super) fn add(&mut self, path: impl ToString, found: impl ToString, allowed: impl ToString) {
-        self.0.push(Fault { path: path.to_string(), found: found.to_string(), allowed: allowed.to_string() });
+        self.0.push(Finding::new(Code::Setting, path.to_string(), found.to_string(), allowed.to_string()));
     }
 
-    /// The value if there was no fault.
-    pub(super) fn into_result<T>(self, value: T) -> Result<T, Vec<Fault>> {
+    /// The value if there was no finding.
+    pub(super) fn into_result<T>(self, value: T) -> Result<T, Vec<Finding>> {
         if self.0.is_empty() { Ok(value) } else { Err(self.0) }
     }
 }
@@ -27,9 +27,9 @@ pub(super) struct Table<'a> {
 
 impl<'a> Table<'a> {
     /// The file itself, whose keys must be among `known`.
-    pub(super) fn root(table: &'a toml::Table, known: &[&str], faults: &mut Faults) -> Self {
+    pub(super) fn root(table: &'a toml::Table, known: &[&str], findings: &mut Findings) -> Self {
         let root = Self { path: String::new(), table: Some(table) };
-        root.refuse_unknown(known, faults);
+        root.refuse_unknown(known, findings);
         root
     }
 
@@ -43,41 +43,41 @@ impl<'a> Table<'a> {
         self.value(key).is_some()
     }
 
-    /// A string; `None` if it is absent or, with a fault, something else.
-    pub(super) fn text(&self, key: &str, faults: &mut Faults) -> Option<String> {
+    /// A string; `None` if it is absent or, with a finding, something else.
+    pub(super) fn text(&self, key: &str, findings: &mut Findings) -> Option<String> {
         match self.value(key)? {
             toml::Value::String(text) => Some(text.clone()),
             other => {
-                faults.add(self.at(key), shown(other), "a string");
+                findings.add(self.at(key), shown(other), "a string");
                 None
             }
         }
     }
 
-    /// A table below; an empty one if it is absent or, with a fault, something else.
-    pub(super) fn table(&self, key: &str, known: &[&str], faults: &mut Faults) -> Self {
+    /// A table below; an empty one if it is absent or, with a finding, something else.
+    pub(super) fn table(&self, key: &str, known: &[&str], findings: &mut Findings) -> Self {
         let path = self.at(key);
         let table = match self.value(key) {
             None => None,
             Some(toml::Value::Table(table)) => Some(table),
             Some(other) => {
-                faults.add(&path, shown(other), format!("a table: [{path}]"));
+                findings.add(&path, shown(other), format!("a table: [{path}]"));
                 None
             }
         };
         let table = Self { path, table };
-        table.refuse_unknown(known, faults);
+        table.refuse_unknown(known, findings);
         table
     }
 
     /// The tables of an array of tables.
-    pub(super) fn tables(&self, key: &str, known: &[&str], faults: &mut Faults) -> Vec<Self> {
+    pub(super) fn tables(&self, key: &str, known: &[&str], findings: &mut Findings) -> Vec<Self> {
         let path = self.at(key);
         let values = match self.value(key) {
             None => return Vec::new(),
             Some(toml::Value::Array(values)) => values,
             Some(other) => {
-                faults.add(&path, shown(other), format!("an array of tables: [[{path}]]"));
+                findings.add(&path, shown(other), format!("an array of tables: [[{path}]]"));
                 return Vec::new();
             }
         };
@@ -85,11 +85,11 @@ impl<'a> Table<'a> {
         for (index, value) in values.iter().enumerate() {
             let path = format!("{path}[{index}]");
             let toml::Value::Table(table) = value else {
-                faults.add(path, shown(value), "a table");
+                findings.add(path, shown(value), "a table");
                 continue;
             };
             let table = Self { path, table: Some(table) };
-            table.refuse_unknown(known, faults);
+            table.refuse_unknown(known, findings);
             tables.push(table);
         }
         tables
@@ -99,19 +99,19 @@ impl<'a> Table<'a> {
         self.table?.get(key)
     }
 
-    fn refuse_unknown(&self, known: &[&str], faults: &mut Faults) {
+    fn refuse_unknown(&self, known: &[&str], findings: &mut Findings) {
         for key in self.table.into_iter().flat_map(toml::Table::keys) {
             if known.contains(&key.as_str()) {
                 continue;
             }
             let near = nearest(key, known);
             let allowed = near.map_or_else(|| known.join(", "), |name| format!("{name} (did you mean that?)"));
-            faults.add(self.at(key), "an unknown key", allowed);
+            findings.add(self.at(key), "an unknown key", allowed);
         }
     }
 }
 
-/// A value as a fault shows it.
+/// A value as a finding shows it.
 fn shown(value: &toml::Value) -> String {
     match value {
         toml::Value::String(text) => format!("{text:?}"),

@@ -1,9 +1,10 @@
 //! [`Fields`]: an object read field by field. Owns what every object shares: it must be one, no key stands twice, unknown keys are
-//! refused with the nearest known one, and a value of the wrong kind is a fault at its own path.
+//! refused with the nearest known one, and a value of the wrong kind is a finding at its own path.
 
 use std::collections::HashMap;
 
-use crate::fault::{Faults, Path};
+use crate::code::Code;
+use crate::finding::{Findings, Path};
 use crate::json::Json;
 use crate::share::Share;
 use crate::span::Span;
@@ -17,42 +18,39 @@ pub(crate) struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     /// `json` as an object with no other keys than `known`.
-    pub(crate) fn read(json: &'a Json, path: &'a Path<'a>, known: &[&str], faults: &mut Faults) -> Option<Self> {
-        let this = Self::any(json, path, faults)?;
+    pub(crate) fn read(json: &'a Json, path: &'a Path<'a>, known: &[&str], findings: &mut Findings) -> Option<Self> {
+        let this = Self::any(json, path, findings)?;
         for (key, _) in this.fields {
             if !known.contains(&key.as_str()) {
-                let allowed = match nearest(key, known) {
-                    Some(near) => format!("{near:?} (did you mean that?), or one of {}", known.join(", ")),
-                    None => format!("one of {}", known.join(", ")),
-                };
-                faults.add(&path.key(key), "an unknown key", allowed);
+                findings.add(Code::UnknownKey, &path.key(key).name(), "an unknown key", suggest(key, known));
             }
         }
         Some(this)
     }
 
     /// `json` as an object whose keys are names given by the user.
-    pub(crate) fn any(json: &'a Json, path: &'a Path<'a>, faults: &mut Faults) -> Option<Self> {
+    pub(crate) fn any(json: &'a Json, path: &'a Path<'a>, findings: &mut Findings) -> Option<Self> {
         let Json::Object(fields) = json else {
-            faults.add(path, json, "an object");
+            findings.add(Code::Value, path, json, "an object");
             return None;
         };
         let mut keys: Vec<&str> = fields.iter().map(|(key, _)| key.as_str()).collect();
         keys.sort_unstable();
+        let mut nth = 0_usize;
         for pair in keys.windows(2) {
-            if let [one, two] = pair
-                && one == two
-            {
-                faults.add(&path.key(one), "the key twice", "each key once");
+            let [one, two] = pair else { continue };
+            nth = if one == two { nth.saturating_add(1) } else { 0 };
+            if nth > 0 {
+                findings.add(Code::DuplicateKey, &path.key(one).nth_name(nth), "the key again", "each key once");
             }
         }
         Some(Self { path, fields })
     }
 
     /// `json` as an object of flagd's, whose keys are names given by the user. Of a key that stands twice the last counts, as in flagd.
-    pub(crate) fn last(json: &'a Json, path: &Path<'_>, faults: &mut Faults) -> Option<Vec<(&'a str, &'a Json)>> {
+    pub(crate) fn last(json: &'a Json, path: &Path<'_>, findings: &mut Findings) -> Option<Vec<(&'a str, &'a Json)>> {
         let Json::Object(fields) = json else {
-            faults.add(path, json, "an object");
+            findings.add(Code::Document, path, json, "an object");
             return None;
         };
         let mut places: HashMap<&str, usize> = HashMap::with_capacity(fields.len());
@@ -81,37 +79,52 @@ impl<'a> Fields<'a> {
         self.fields.iter().rev().find(|(name, _)| name == key).map(|(_, json)| json)
     }
 
-    /// What stands at `key` is not what is allowed.
-    pub(crate) fn fault(&self, key: &str, allowed: impl Into<String>, faults: &mut Faults) {
+    /// What stands at `key` is not what is allowed, or nothing stands there.
+    pub(crate) fn refuse(&self, key: &str, allowed: impl Into<String>, findings: &mut Findings) {
         match self.get(key) {
-            Some(json) => faults.add(&self.path.key(key), json, allowed),
-            None => faults.add(&self.path.key(key), "nothing", allowed),
+            Some(_) => self.refuse_as(Code::Value, key, allowed, findings),
+            None => self.refuse_as(Code::Required, key, allowed, findings),
         }
     }
 
-    pub(crate) fn string(&self, key: &str, faults: &mut Faults) -> Option<&'a str> {
-        self.with(key, "a string", faults, Json::as_str)
+    /// What stands at `key` is acted on in a later version, so it must not be there.
+    pub(crate) fn refuse_later(&self, key: &str, what: &str, findings: &mut Findings) {
+        if self.get(key).is_some() {
+            self.refuse_as(Code::Unsupported, key, format!("absent ({what} not supported in this version)"), findings);
+        }
     }
 
-    pub(crate) fn bool(&self, key: &str, faults: &mut Faults) -> Option<bool> {
-        self.with(key, "true or false", faults, Json::as_bool)
+    /// What stands at `key`, or that nothing does, is a finding of this kind.
+    pub(crate) fn refuse_as(&self, code: Code, key: &str, allowed: impl Into<String>, findings: &mut Findings) {
+        match self.get(key) {
+            Some(json) => findings.add(code, &self.path.key(key), json, allowed),
+            None => findings.add(code, &self.path.key(key), "nothing", allowed),
+        }
     }
 
-    pub(crate) fn object(&self, key: &str, faults: &mut Faults) -> Option<&'a Json> {
-        self.with(key, "an object", faults, |json| matches!(json, Json::Object(_)).then_some(json))
+    pub(crate) fn string(&self, key: &str, findings: &mut Findings) -> Option<&'a str> {
+        self.with(key, "a string", findings, Json::as_str)
     }
 
-    pub(crate) fn array(&self, key: &str, allowed: &str, faults: &mut Faults) -> Option<&'a [Json]> {
-        self.with(key, allowed, faults, |json| match json {
+    pub(crate) fn bool(&self, key: &str, findings: &mut Findings) -> Option<bool> {
+        self.with(key, "true or false", findings, Json::as_bool)
+    }
+
+    pub(crate) fn object(&self, key: &str, findings: &mut Findings) -> Option<&'a Json> {
+        self.with(key, "an object", findings, |json| matches!(json, Json::Object(_)).then_some(json))
+    }
+
+    pub(crate) fn array(&self, key: &str, allowed: &str, findings: &mut Findings) -> Option<&'a [Json]> {
+        self.with(key, allowed, findings, |json| match json {
             Json::Array(items) => Some(items.as_slice()),
             _ => None,
         })
     }
 
     /// A number within `least..=most`.
-    pub(crate) fn number(&self, key: &str, least: f64, most: f64, faults: &mut Faults) -> Option<f64> {
+    pub(crate) fn number(&self, key: &str, least: f64, most: f64, findings: &mut Findings) -> Option<f64> {
         let allowed = format!("a number between {least} and {most}");
-        self.with(key, &allowed, faults, |json| json.as_number().filter(|n| (least..=most).contains(n)))
+        self.with(key, &allowed, findings, |json| json.as_number().filter(|n| (least..=most).contains(n)))
     }
 
     /// A whole number up to `most`, itself at most 2^53.
@@ -121,20 +134,20 @@ impl<'a> Fields<'a> {
         clippy::cast_precision_loss,
         reason = "checked: whole, not negative, below 2^53"
     )]
-    pub(crate) fn whole(&self, key: &str, most: u64, faults: &mut Faults) -> Option<u64> {
+    pub(crate) fn whole(&self, key: &str, most: u64, findings: &mut Findings) -> Option<u64> {
         let allowed = format!("a whole number between 0 and {most}");
         let fits = |n: &f64| n.fract() == 0.0 && (0.0..=most as f64).contains(n);
-        self.with(key, &allowed, faults, |json| json.as_number().filter(fits).map(|n| n as u64))
+        self.with(key, &allowed, findings, |json| json.as_number().filter(fits).map(|n| n as u64))
     }
 
     /// A share: "5%" or whole parts per million.
-    pub(crate) fn share(&self, key: &str, faults: &mut Faults) -> Option<Share> {
-        self.with(key, SHARE, faults, share)
+    pub(crate) fn share(&self, key: &str, findings: &mut Findings) -> Option<Share> {
+        self.with(key, SHARE, findings, share)
     }
 
     /// A length of time.
-    pub(crate) fn span(&self, key: &str, faults: &mut Faults) -> Option<Span> {
-        self.with(key, "a duration such as \"250ms\", \"90s\", \"10m\", \"2h\" or \"7d\"", faults, |json| {
+    pub(crate) fn span(&self, key: &str, findings: &mut Findings) -> Option<Span> {
+        self.with(key, "a duration such as \"250ms\", \"90s\", \"10m\", \"2h\" or \"7d\"", findings, |json| {
             Span::parse(json.as_str()?)
         })
     }
@@ -143,12 +156,12 @@ impl<'a> Fields<'a> {
         &self,
         key: &str,
         allowed: &str,
-        faults: &mut Faults,
+        findings: &mut Findings,
         read: impl FnOnce(&'a Json) -> Option<T>,
     ) -> Option<T> {
         let value = read(self.get(key)?);
         if value.is_none() {
-            self.fault(key, allowed, faults);
+            self.refuse(key, allowed, findings);
         }
         value
     }
@@ -163,6 +176,14 @@ fn share(json: &Json) -> Option<Share> {
         Json::String(text) => Share::from_percent(text),
         Json::Number(n) if n.fract() == 0.0 && (0.0..=1e6).contains(n) => Share::from_ppm(*n as u32),
         _ => None,
+    }
+}
+
+/// What may stand in the place of an unknown key, the nearest first.
+pub(super) fn suggest(key: &str, known: &[&str]) -> String {
+    match nearest(key, known) {
+        Some(near) => format!("{near:?} (did you mean that?), or one of {}", known.join(", ")),
+        None => format!("one of {}", known.join(", ")),
     }
 }
 

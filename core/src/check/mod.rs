@@ -1,4 +1,4 @@
-//! From text to [`Document`]: the only way to make one. Finds every fault of a file at once, each with its JSON path, what stands there
+//! From text to [`Document`]: the only way to make one. Finds every finding of a file at once, each with its JSON path, what stands there
 //! and what may. The controller runs exactly this before it publishes and the filter runs exactly this when it is configured, so that a
 //! refusal by a proxy is a defect of ours.
 //!
@@ -12,11 +12,12 @@ mod flags;
 mod rollouts;
 mod weir;
 
-pub use crate::fault::Fault;
+pub use crate::code::{Code, Severity};
+pub use crate::finding::Finding;
 pub use fields::nearest;
 
 use crate::document::Document;
-use crate::fault::{Faults, Path};
+use crate::finding::{Findings, Path};
 use crate::json::Json;
 pub(crate) use fields::Fields;
 
@@ -44,34 +45,41 @@ pub const MAX_NAME_BYTES: usize = 256;
 /// Checks a flag document.
 ///
 /// # Errors
-/// Every fault of it, in the order of the file as far as they are independent of each other.
-pub fn check(text: &str) -> Result<Document, Vec<Fault>> {
-    let mut faults = Faults::default();
+/// Every error of it, each with its place, in the order of the text.
+pub fn check(text: &str) -> Result<Document, Vec<Finding>> {
+    let mut findings = Findings::default();
     if text.len() > MAX_DOCUMENT_BYTES {
-        faults.add(&Path::Root, format_args!("{} bytes", text.len()), format!("at most {MAX_DOCUMENT_BYTES} bytes"));
-        return Err(faults.into_faults());
+        let allowed = format!("at most {MAX_DOCUMENT_BYTES} bytes");
+        findings.add(Code::Limit, &Path::Root, format_args!("{} bytes", text.len()), allowed);
+        return Err(findings.unplaced());
     }
-    match Json::read(text) {
-        Ok(json) => {
-            let document = document(&json, &mut faults);
-            faults.or(document)
-        }
-        Err(error) => {
-            faults.add(&Path::Root, error, "valid JSON");
-            Err(faults.into_faults())
-        }
-    }
+    let json = Json::read(text).map_err(|error| vec![syntax(text, &error)])?;
+    let document = document(&json, &mut findings);
+    if findings.is_empty() { Ok(document) } else { Err(findings.placed(text)) }
 }
 
-fn document(json: &Json, faults: &mut Faults) -> Document {
+/// Where the parser stopped. It counts bytes; people count characters.
+fn syntax(text: &str, error: &serde_json::Error) -> Finding {
+    let (line, bytes) = (error.line(), error.column());
+    let before = text.split('\n').nth(line.saturating_sub(1)).unwrap_or_default();
+    let column = before.char_indices().filter(|(at, _)| *at < bytes).count().max(1);
+    let message = error.to_string();
+    let message = message.strip_suffix(&format!(" at line {line} column {bytes}")).unwrap_or(&message);
+    let mut finding = Finding::new(Code::Syntax, "$", message, "valid JSON");
+    finding.line = u32::try_from(line.max(1)).unwrap_or(u32::MAX);
+    finding.column = u32::try_from(column).unwrap_or(u32::MAX);
+    finding
+}
+
+fn document(json: &Json, findings: &mut Findings) -> Document {
     let root = Path::Root;
     let known = ["$schema", "flags", "$evaluators", "metadata", "weir"];
-    let Some(fields) = Fields::read(json, &root, &known, faults) else { return Document::default() };
-    fields.string("$schema", faults);
+    let Some(fields) = Fields::read(json, &root, &known, findings) else { return Document::default() };
+    fields.string("$schema", findings);
     let mut document = Document::default();
-    flags::read(&fields, &mut document, faults);
+    flags::read(&fields, &mut document, findings);
     if let Some(json) = fields.get("weir") {
-        weir::read(json, &root.key("weir"), &mut document, faults);
+        weir::read(json, &root.key("weir"), &mut document, findings);
     }
     document
 }

@@ -1,117 +1,128 @@
 //! What stands under `weir`: version, hashing, identity and outputs; rollouts are `rollouts`' own. Refuses what this version does not act
 //! on yet by saying so, rather than taking it in silence.
 
-use super::fields::Fields;
+use super::fields::{Fields, suggest};
 use super::flags::quoted;
 use super::rollouts;
 use super::{MAX_ATTRIBUTES, MAX_IDENTITY, MAX_NAME_BYTES, MAX_OUTPUTS};
+use crate::code::Code;
 use crate::document::{AttributeSource, Document, Flag, Hashing, IdentitySource, Output, PathMatch};
-use crate::fault::{Faults, Path};
+use crate::finding::{Findings, Path};
 use crate::json::Json;
 use crate::rule::TARGETING_KEY;
 
 /// Reads `weir` into the document.
-pub(super) fn read(json: &Json, path: &Path<'_>, document: &mut Document, faults: &mut Faults) {
+pub(super) fn read(json: &Json, path: &Path<'_>, document: &mut Document, findings: &mut Findings) {
     let known = ["version", "hashing", "identity", "attributes", "outputs", "segments", "rollouts"];
-    let Some(fields) = Fields::read(json, path, &known, faults) else { return };
+    let Some(fields) = Fields::read(json, path, &known, findings) else { return };
     if fields.get("version").and_then(Json::as_number) != Some(1.0) {
-        fields.fault("version", "1", faults);
+        fields.refuse("version", "1", findings);
     }
-    if fields.get("segments").is_some() {
-        fields.fault("segments", "absent (segments are not supported in this version)", faults);
-    }
-    document.hashing = hashing(&fields, faults);
-    document.identity = identity(&fields, faults);
-    document.sources = attributes(&fields, &document.attributes, faults);
-    outputs(&fields, document, faults);
-    rollouts::read(&fields, document, faults);
+    fields.refuse_later("segments", "segments are", findings);
+    document.hashing = hashing(&fields, findings);
+    document.identity = identity(&fields, findings);
+    document.sources = attributes(&fields, &document.attributes, findings);
+    outputs(&fields, document, findings);
+    rollouts::read(&fields, document, findings);
     if document.identity.is_empty() && document.flags.iter().any(|flag| flag.rollout.is_some()) {
-        fields.fault(
+        fields.refuse_as(
+            Code::Identity,
             "identity",
             "at least one source, for there are rollouts and a rollout splits by targetingKey",
-            faults,
+            findings,
         );
     }
 }
 
-fn hashing(fields: &Fields<'_>, faults: &mut Faults) -> Hashing {
+fn hashing(fields: &Fields<'_>, findings: &mut Findings) -> Hashing {
     match fields.get("hashing").map(Json::as_str) {
         None | Some(Some("flagd-v3")) => Hashing::FlagdV3,
         Some(Some("flagd-v2")) => Hashing::FlagdV2,
         Some(Some("flagd-v1")) => {
             let allowed = "\"flagd-v3\" or \"flagd-v2\"; flagd-v1 computes with floating point and differs between flagd's own \
                            engines: move to v2 or v3, which gives users new buckets once";
-            fields.fault("hashing", allowed, faults);
+            fields.refuse_as(Code::Unsupported, "hashing", allowed, findings);
             Hashing::FlagdV3
         }
         Some(_) => {
-            fields.fault("hashing", "\"flagd-v3\" (the default) or \"flagd-v2\"", faults);
+            fields.refuse("hashing", "\"flagd-v3\" (the default) or \"flagd-v2\"", findings);
             Hashing::FlagdV3
         }
     }
 }
 
-fn identity(fields: &Fields<'_>, faults: &mut Faults) -> Vec<IdentitySource> {
-    let Some(items) = fields.array("identity", "an array of sources", faults) else { return Vec::new() };
+fn identity(fields: &Fields<'_>, findings: &mut Findings) -> Vec<IdentitySource> {
+    let Some(items) = fields.array("identity", "an array of sources", findings) else { return Vec::new() };
     let path = fields.path.key("identity");
     if items.is_empty() || items.len() > MAX_IDENTITY {
-        faults.add(&path, format_args!("{} sources", items.len()), format!("1 to {MAX_IDENTITY} sources"));
+        findings.add(
+            Code::Limit,
+            &path,
+            format_args!("{} sources", items.len()),
+            format!("1 to {MAX_IDENTITY} sources"),
+        );
     }
     let mut sources = Vec::with_capacity(items.len());
     for (i, item) in items.iter().enumerate() {
-        let Some(source) = identity_source(item, &path.index(i), faults) else { continue };
+        let Some(source) = identity_source(item, &path.index(i), findings) else { continue };
         if sources.contains(&source) {
-            faults.add(&path.index(i), item, "each source once");
+            findings.add(Code::Value, &path.index(i), item, "each source once");
         }
         sources.push(source);
     }
     sources
 }
 
-fn identity_source(json: &Json, path: &Path<'_>, faults: &mut Faults) -> Option<IdentitySource> {
+fn identity_source(json: &Json, path: &Path<'_>, findings: &mut Findings) -> Option<IdentitySource> {
     let later = ["query", "claim", "sourceAddress", "generate"];
-    let fields = Fields::any(json, path, faults)?;
+    let fields = Fields::any(json, path, findings)?;
     let mut found = fields.iter();
     let (Some((kind, value)), None) = (found.next(), found.next()) else {
-        faults.add(path, json, "one source: {\"header\": NAME} or {\"cookie\": NAME}");
+        findings.add(Code::Value, path, json, "one source: {\"header\": NAME} or {\"cookie\": NAME}");
         return None;
     };
     let place = path.key(kind);
     match kind {
-        "header" => header(value, &place, faults).map(IdentitySource::Header),
-        "cookie" => cookie(value, &place, faults).map(IdentitySource::Cookie),
+        "header" => header(value, &place, findings).map(IdentitySource::Header),
+        "cookie" => cookie(value, &place, findings).map(IdentitySource::Cookie),
         kind if later.contains(&kind) => {
-            faults.add(&place, value, format!("header or cookie ({kind} is not supported in this version)"));
+            findings.add(
+                Code::Unsupported,
+                &place,
+                value,
+                format!("header or cookie ({kind} is not supported in this version)"),
+            );
             None
         }
         _ => {
-            faults.add(&place, "an unknown source", "header or cookie");
+            findings.add(Code::UnknownKey, &place.name(), "an unknown source", suggest(kind, &["header", "cookie"]));
             None
         }
     }
 }
 
 /// The sources of the attributes that rules refer to, in their order; the others are checked and forgotten.
-fn attributes(weir: &Fields<'_>, referred: &[String], faults: &mut Faults) -> Vec<Option<AttributeSource>> {
+fn attributes(weir: &Fields<'_>, referred: &[String], findings: &mut Findings) -> Vec<Option<AttributeSource>> {
     let mut sources = vec![None; referred.len()];
-    let Some(json) = weir.object("attributes", faults) else { return sources };
+    let Some(json) = weir.object("attributes", findings) else { return sources };
     let path = weir.path.key("attributes");
-    let Some(fields) = Fields::any(json, &path, faults) else { return sources };
+    let Some(fields) = Fields::any(json, &path, findings) else { return sources };
     if fields.len() > MAX_ATTRIBUTES {
         let allowed = format!("at most {MAX_ATTRIBUTES} attributes");
-        faults.add(&path, format_args!("{} attributes", fields.len()), allowed);
+        findings.add(Code::Limit, &path, format_args!("{} attributes", fields.len()), allowed);
         return sources;
     }
     for (name, json) in fields.iter() {
         let place = path.key(name);
         if name == TARGETING_KEY || name == "$flagd" || name.is_empty() || name.contains('.') {
-            faults.add(
-                &place,
+            findings.add(
+                Code::Name,
+                &place.name(),
                 format_args!("the name {name:?}"),
                 "a name without a dot, not targetingKey (which is identity's) or $flagd",
             );
         }
-        let source = attribute(json, &place, faults);
+        let source = attribute(json, &place, findings);
         if let Some(slot) = referred.iter().position(|other| other == name).and_then(|slot| sources.get_mut(slot)) {
             *slot = source;
         }
@@ -119,37 +130,38 @@ fn attributes(weir: &Fields<'_>, referred: &[String], faults: &mut Faults) -> Ve
     sources
 }
 
-fn attribute(json: &Json, path: &Path<'_>, faults: &mut Faults) -> Option<AttributeSource> {
+fn attribute(json: &Json, path: &Path<'_>, findings: &mut Findings) -> Option<AttributeSource> {
+    const KINDS: [&str; 7] = ["header", "cookie", "query", "path", "method", "host", "constant"];
     const SOURCES: &str = "one source: {\"header\": NAME}, {\"cookie\": NAME}, {\"query\": NAME}, {\"path\": true}, {\"method\": true}, \
                            {\"host\": true} or {\"constant\": VALUE}";
-    let fields = Fields::any(json, path, faults)?;
+    let fields = Fields::any(json, path, findings)?;
     let mut found = fields.iter();
     let (Some((kind, value)), None) = (found.next(), found.next()) else {
-        faults.add(path, json, SOURCES);
+        findings.add(Code::Value, path, json, SOURCES);
         return None;
     };
     let place = path.key(kind);
     let parameter = value.as_str().filter(|name| (1..=MAX_NAME_BYTES).contains(&name.len()));
     let given = |source| if value.as_bool() == Some(true) { Some(source) } else { None };
     let source = match kind {
-        "header" => return header(value, &place, faults).map(AttributeSource::Header),
-        "cookie" => return cookie(value, &place, faults).map(AttributeSource::Cookie),
+        "header" => return header(value, &place, findings).map(AttributeSource::Header),
+        "cookie" => return cookie(value, &place, findings).map(AttributeSource::Cookie),
         "query" => parameter.map(|name| AttributeSource::Query(name.to_owned())),
         "path" => given(AttributeSource::Path),
         "method" => given(AttributeSource::Method),
         "host" => given(AttributeSource::Host),
         "constant" => Some(AttributeSource::Constant(value.clone())),
         "claim" => {
-            faults.add(&place, value, "another source (claim is not supported in this version)");
+            findings.add(Code::Unsupported, &place, value, "another source (claim is not supported in this version)");
             return None;
         }
         _ => {
-            faults.add(&place, "an unknown source", SOURCES);
+            findings.add(Code::UnknownKey, &place.name(), "an unknown source", suggest(kind, &KINDS));
             return None;
         }
     };
     if source.is_none() {
-        faults.add(&place, value, SOURCES);
+        findings.add(Code::Value, &place, value, SOURCES);
     }
     source
 }
@@ -161,7 +173,7 @@ fn token(text: &str) -> bool {
 }
 
 /// Name of a header, in lower case. Not a pseudo header, and not one that frames the message or a connection.
-fn header(json: &Json, path: &Path<'_>, faults: &mut Faults) -> Option<String> {
+fn header(json: &Json, path: &Path<'_>, findings: &mut Findings) -> Option<String> {
     const FRAMING: [&str; 9] = [
         "host",
         "content-length",
@@ -177,7 +189,8 @@ fn header(json: &Json, path: &Path<'_>, faults: &mut Faults) -> Option<String> {
     match name {
         Some(name) if !FRAMING.contains(&name.as_str()) => Some(name),
         _ => {
-            faults.add(
+            findings.add(
+                Code::Value,
                 path,
                 json,
                 "the name of a header (letters, digits and !#$%&'*+-.^_`|~), not one that frames the message",
@@ -187,31 +200,37 @@ fn header(json: &Json, path: &Path<'_>, faults: &mut Faults) -> Option<String> {
     }
 }
 
-fn cookie(json: &Json, path: &Path<'_>, faults: &mut Faults) -> Option<String> {
+fn cookie(json: &Json, path: &Path<'_>, findings: &mut Findings) -> Option<String> {
     let name = json.as_str().filter(|name| token(name)).map(str::to_owned);
     if name.is_none() {
-        faults.add(path, json, "the name of a cookie (letters, digits and !#$%&'*+-.^_`|~)");
+        findings.add(Code::Value, path, json, "the name of a cookie (letters, digits and !#$%&'*+-.^_`|~)");
     }
     name
 }
 
-fn outputs(weir: &Fields<'_>, document: &mut Document, faults: &mut Faults) {
-    let Some(json) = weir.object("outputs", faults) else { return };
+fn outputs(weir: &Fields<'_>, document: &mut Document, findings: &mut Findings) {
+    let Some(json) = weir.object("outputs", findings) else { return };
     let path = weir.path.key("outputs");
-    let Some(fields) = Fields::any(json, &path, faults) else { return };
+    let Some(fields) = Fields::any(json, &path, findings) else { return };
     if fields.len() > MAX_OUTPUTS {
-        faults.add(&path, format_args!("{} outputs", fields.len()), format!("at most {MAX_OUTPUTS} outputs"));
+        findings.add(
+            Code::Limit,
+            &path,
+            format_args!("{} outputs", fields.len()),
+            format!("at most {MAX_OUTPUTS} outputs"),
+        );
         return;
     }
     let mut headers: Vec<String> = Vec::new();
     for (key, json) in fields.iter() {
         let place = path.key(key);
-        let output = output(json, &place, faults);
-        let Some(flag) = find(document, key, &place, faults) else { continue };
-        names(flag, &place, faults);
+        let output = output(json, &place, findings);
+        let Some(flag) = find(document, key, &place, findings) else { continue };
+        names(flag, &place, findings);
         let Some(output) = output else { continue };
         if headers.contains(&output.request_header) {
-            faults.add(
+            findings.add(
+                Code::Header,
                 &place.key("requestHeader"),
                 format_args!("{:?} again", output.request_header),
                 "a header for each flag",
@@ -225,14 +244,15 @@ fn outputs(weir: &Fields<'_>, document: &mut Document, faults: &mut Faults) {
             && headers.contains(name)
         {
             let allowed = "another header: what comes in under it is forged";
-            faults.add(&path, format_args!("the attributes' header {name:?}"), allowed);
+            findings.add(Code::Header, &path, format_args!("the attributes' header {name:?}"), allowed);
         }
     }
     for source in &document.identity {
         if let IdentitySource::Header(name) = source
             && headers.contains(name)
         {
-            faults.add(
+            findings.add(
+                Code::Header,
                 &path,
                 format_args!("the identity header {name:?}"),
                 "another header: Weir removes incoming copies of the headers that it writes",
@@ -246,13 +266,14 @@ pub(super) fn find<'d>(
     document: &'d mut Document,
     key: &str,
     path: &Path<'_>,
-    faults: &mut Faults,
+    findings: &mut Findings,
 ) -> Option<&'d mut Flag> {
     // Names of a big document are not all worth printing: the first ten do.
     let Some(index) = document.flags.iter().position(|flag| flag.key == key) else {
         let keys: Vec<String> = document.flags.iter().take(11).map(|flag| flag.key.clone()).collect();
-        faults.add(
-            path,
+        findings.add(
+            Code::UnknownFlag,
+            &path.name(),
             "a flag that is not in flags, or is faulty there",
             format!("the key of a flag: {}", quoted(&keys)),
         );
@@ -262,66 +283,64 @@ pub(super) fn find<'d>(
 }
 
 /// What goes into headers and metrics must be spelt plainly.
-fn names(flag: &Flag, path: &Path<'_>, faults: &mut Faults) {
+fn names(flag: &Flag, path: &Path<'_>, findings: &mut Findings) {
     let plain = |name: &str| {
         (1..=64).contains(&name.len())
             && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
     };
     let allowed = "1 to 64 letters, digits, '.', '_' or '-', for it goes into a header and into metrics";
     if !plain(&flag.key) {
-        faults.add(path, format_args!("the flag key {:?}", flag.key), allowed);
+        findings.add(Code::Name, &path.name(), format_args!("the flag key {:?}", flag.key), allowed);
     }
     for variant in flag.variants.iter().map(|variant| &variant.name).filter(|name| !plain(name)) {
-        faults.add(path, format_args!("the variant name {variant:?}"), allowed);
+        findings.add(Code::Name, path, format_args!("the variant name {variant:?}"), allowed);
     }
 }
 
-fn output(json: &Json, path: &Path<'_>, faults: &mut Faults) -> Option<Output> {
+fn output(json: &Json, path: &Path<'_>, findings: &mut Findings) -> Option<Output> {
     let fields =
-        Fields::read(json, path, &["match", "requestHeader", "combinedHeader", "baggage", "responseHeader"], faults)?;
+        Fields::read(json, path, &["match", "requestHeader", "combinedHeader", "baggage", "responseHeader"], findings)?;
     for later in ["combinedHeader", "baggage", "responseHeader"] {
-        if fields.get(later).is_some() {
-            fields.fault(later, format!("absent ({later} is not supported in this version)"), faults);
-        }
+        fields.refuse_later(later, &format!("{later} is"), findings);
     }
     let place = path.key("requestHeader");
     let request_header = match fields.get("requestHeader") {
-        Some(json) => header(json, &place, faults),
+        Some(json) => header(json, &place, findings),
         None => {
-            fields.fault("requestHeader", "the name of the routing header", faults);
+            fields.refuse("requestHeader", "the name of the routing header", findings);
             None
         }
     };
     let path_match = match fields.get("match") {
-        Some(json) => Some(path_match(json, &path.key("match"), faults)?),
+        Some(json) => Some(path_match(json, &path.key("match"), findings)?),
         None => None,
     };
     Some(Output { path: path_match, request_header: request_header? })
 }
 
-fn path_match(json: &Json, path: &Path<'_>, faults: &mut Faults) -> Option<PathMatch> {
-    let fields = Fields::read(json, path, &["pathPrefix", "path"], faults)?;
-    let read = |key: &str, faults: &mut Faults| {
+fn path_match(json: &Json, path: &Path<'_>, findings: &mut Findings) -> Option<PathMatch> {
+    let fields = Fields::read(json, path, &["pathPrefix", "path"], findings)?;
+    let read = |key: &str, findings: &mut Findings| {
         let text = fields
             .get(key)?
             .as_str()
             .filter(|text| text.starts_with('/') && text.len() <= MAX_NAME_BYTES && !text.contains(['?', '#']));
         if text.is_none() {
-            fields.fault(
+            fields.refuse(
                 key,
                 format!("a path that begins with \"/\", without query, of at most {MAX_NAME_BYTES} bytes"),
-                faults,
+                findings,
             );
         }
         text.map(str::to_owned)
     };
     match (fields.get("pathPrefix"), fields.get("path")) {
         (Some(_), None) => {
-            read("pathPrefix", faults).map(|text| PathMatch::Prefix(text.trim_end_matches('/').to_owned()))
+            read("pathPrefix", findings).map(|text| PathMatch::Prefix(text.trim_end_matches('/').to_owned()))
         }
-        (None, Some(_)) => read("path", faults).map(PathMatch::Exact),
+        (None, Some(_)) => read("path", findings).map(PathMatch::Exact),
         _ => {
-            faults.add(path, json, "either pathPrefix or path");
+            findings.add(Code::Value, path, json, "either pathPrefix or path");
             None
         }
     }

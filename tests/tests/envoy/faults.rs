@@ -1,4 +1,4 @@
-//! A document with faults, by the verbs of a person.
+//! A document with findings, by the verbs of a person.
 
 use std::process::Output;
 
@@ -7,7 +7,7 @@ use weir_tests::document::{self, rollout as rollout_of};
 
 use crate::whole::Whole;
 
-/// Ten faults, and where each stands.
+/// Ten findings, and where each stands.
 fn faulty() -> (Value, [&'static str; 10]) {
     let mut document = document::checkout();
     document["flags"]["other"] = json!({ "state": "MAYBE", "variants": { "on": true } });
@@ -72,7 +72,7 @@ async fn ten_faults_are_all_named_with_exit_status_1_and_the_running_configurati
         .expect("an answer");
     assert!((400..500).contains(&answer.status), "{}", answer.text());
     let named: Value = answer.json().expect("JSON");
-    assert!(named["faults"].as_array().is_some_and(|faults| faults.len() >= paths.len()), "{named:#}");
+    assert!(named["findings"].as_array().is_some_and(|findings| findings.len() >= paths.len()), "{named:#}");
     let after = whole.status().await;
     assert_eq!((after.generation, after.document), (before.generation, before.document));
     assert_eq!(after.alarms, []);

@@ -1,7 +1,7 @@
-//! Each fault that a document can have, with the path, the finding and the remedy that a person gets to read.
+//! Each finding that a document can have, with the path, the finding and the remedy that a person gets to read.
 #![cfg(not(target_arch = "wasm32"))]
 
-use weir_core::check::{Fault, MAX_DOCUMENT_BYTES, check};
+use weir_core::check::{Finding, MAX_DOCUMENT_BYTES, check};
 
 const GOOD: &str = r#"{
   "$schema": "https://flagd.dev/schema/v0/flags.json",
@@ -23,7 +23,7 @@ const GOOD: &str = r#"{
   }
 }"#;
 
-fn faults(text: &str) -> Vec<Fault> {
+fn findings(text: &str) -> Vec<Finding> {
     check(text).err().unwrap_or_default()
 }
 
@@ -300,15 +300,15 @@ fn each_fault_has_its_path_its_finding_and_its_remedy() {
             r#""alpha": 0.01"#,
             r#""alpha": 0.01, "alpha": 0.02"#,
             &format!("{rollout}.alpha"),
-            "the key twice",
+            "the key again",
             "each key once",
         ),
     ];
     for (from, to, path, found, allowed) in table {
         assert!(GOOD.contains(from), "{from}");
-        let faults = faults(&GOOD.replacen(from, to, 1));
-        let hit = faults.iter().any(|f| f.path == *path && f.found == *found && f.allowed.contains(allowed));
-        assert!(hit, "{from} -> {to}: {faults:#?}");
+        let findings = findings(&GOOD.replacen(from, to, 1));
+        let hit = findings.iter().any(|f| f.path == *path && f.found == *found && f.allowed.contains(allowed));
+        assert!(hit, "{from} -> {to}: {findings:#?}");
     }
 }
 
@@ -326,7 +326,7 @@ fn faults_are_all_named_at_once() {
         .replace(r#""settle": "30s""#, r#""settle": 30"#)
         .replace(r#""power": 0.8"#, r#""power": "high""#)
         .replace(r#""quantile": 0.95"#, r#""quantile": 0.2"#);
-    let paths: Vec<_> = faults(&text).into_iter().map(|fault| fault.path).collect();
+    let paths: Vec<_> = findings(&text).into_iter().map(|finding| finding.path).collect();
     for path in [
         "$.flags.checkout.state",
         "$.weir.rollouts.checkout.candidate",
@@ -342,27 +342,45 @@ fn faults_are_all_named_at_once() {
     ] {
         assert!(paths.iter().any(|p| p == path), "{path} is not among {paths:#?}");
     }
-    assert_eq!(paths.len(), 11, "and nothing that follows from another fault: {paths:#?}");
+    assert_eq!(paths.len(), 11, "and nothing that follows from another finding: {paths:#?}");
 }
 
 #[test]
 fn what_is_no_document_at_all_is_one_fault() {
     for (text, path, found) in [
-        ("", "$", "EOF while parsing a value at line 1 column 0"),
-        ("{", "$", "EOF while parsing an object at line 1 column 1"),
+        ("", "$", "EOF while parsing a value"),
+        ("{", "$", "EOF while parsing an object"),
         ("[]", "$", "an array of 0"),
         ("{}", "$.flags", "nothing"),
         (r#"{"flags": [{"state": "ENABLED"}]}"#, "$.flags[0]", "an object of 1"),
     ] {
-        let faults = faults(text);
+        let findings = findings(text);
         assert_eq!(
-            (faults.len(), faults[0].path.as_str(), faults[0].found.as_str()),
+            (findings.len(), findings[0].path.as_str(), findings[0].found.as_str()),
             (1, path, found),
-            "{text}: {faults:?}"
+            "{text}: {findings:?}"
         );
     }
     let long = format!("{{\"flags\": {{}}, \"metadata\": {{\"x\": \"{}\"}}}}", "x".repeat(MAX_DOCUMENT_BYTES));
-    assert_eq!(faults(&long).len(), 1);
+    assert_eq!(findings(&long).len(), 1);
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
-    assert!(faults(&deep)[0].found.contains("recursion limit"));
+    assert!(findings(&deep)[0].found.contains("recursion limit"));
+}
+
+#[test]
+fn a_finding_has_the_line_and_the_column_of_its_place() {
+    let row = |from: &str, to: &str| {
+        let finding = findings(&GOOD.replacen(from, to, 1)).remove(0);
+        (finding.code.name(), finding.line, finding.column)
+    };
+    assert_eq!(row(r#""ENABLED""#, r#""enabled""#), ("E-STATE", 5, 28));
+    assert_eq!(row(r#""state": "ENABLED", "#, ""), ("E-STATE", 5, 17), "the flag that lacks it");
+    assert_eq!(row(r#""alpha": 0.01"#, r#""alpha": 0.01, "é": 1, "alpha": 0.02"#), ("E-UNKNOWN-KEY", 15, 22));
+    let twice = findings(&GOOD.replacen(r#""alpha": 0.01"#, r#""alpha": 0.01, "alpha": 0.02"#, 1)).remove(0);
+    assert_eq!((twice.code.name(), twice.line, twice.column), ("E-DUPLICATE-KEY", 15, 22), "the later one's own place");
+    assert_eq!(row(r#""flagd-v3","#, r#""flagd-v3""#), ("E-JSON", 11, 5));
+    assert_eq!(
+        findings(&GOOD.replacen(r#""ENABLED""#, "0", 1))[0].to_string(),
+        r#"$.flags.checkout.state: found 0, allowed "ENABLED" or "DISABLED" (E-STATE, line 5, column 28)"#
+    );
 }
