@@ -8,6 +8,7 @@
 //! - [`observation`]: what one tick saw; [`observe`]: how it is read from the proxies
 //! - [`stats`]: statistics, pure; [`calc`]: the same by hand; [`judge`]: from counts to a verdict, pure; [`rollout`]: what verdicts and persons make of a rollout, pure
 //! - [`replay`]: what a policy would have done to a recorded history, pure
+//! - [`study`]: what documents say, asked without a proxy, pure
 //! - [`lifecycle`]: which document may follow which while rollouts hold users, pure
 //! - [`store`]: the database and its ledger; [`publish`]: the ways down to the proxies
 //! - [`run`]: the loop that owns all state
@@ -28,3 +29,4 @@ pub mod run;
 pub mod settings;
 pub mod stats;
 pub mod store;
+pub mod study;

@@ -38,6 +38,8 @@ pub enum Reason {
     Static,
     /// The rule named the variant.
     TargetingMatch,
+    /// A rollout's split: never of a flag alone, only with the state that a proxy has for it.
+    Split,
     /// The rule named none, or there is no defaultVariant: the code's own default then.
     Default,
     /// The flag is DISABLED: the code's own default.
@@ -98,11 +100,17 @@ impl FlagSet {
         &self.document
     }
 
+    /// The flag of that key.
+    #[must_use]
+    pub fn flag(&self, key: &str) -> Option<&Flag> {
+        self.index.get(key).and_then(|index| self.document.flags.get(*index))
+    }
+
     /// What the flag is in this context at this time, in milliseconds since the Unix epoch.
     #[must_use]
     pub fn evaluate<'a>(&'a self, key: &str, context: &'a dyn Context, now_ms: u64) -> Resolution<'a> {
         let set_metadata = self.document.metadata.as_slice();
-        let Some(flag) = self.index.get(key).and_then(|index| self.document.flags.get(*index)) else {
+        let Some(flag) = self.flag(key) else {
             let error = Error { code: ErrorCode::FlagNotFound, message: format!("no flag has the key {key:?}") };
             return Resolution::error(error, &[], set_metadata);
         };
@@ -155,7 +163,12 @@ pub(crate) fn no_variant(name: &str) -> Error {
 }
 
 impl<'a> Resolution<'a> {
-    fn new(flag: &'a Flag, variant: Option<usize>, reason: Reason, set_metadata: &'a [(String, Json)]) -> Self {
+    pub(crate) fn new(
+        flag: &'a Flag,
+        variant: Option<usize>,
+        reason: Reason,
+        set_metadata: &'a [(String, Json)],
+    ) -> Self {
         let variant = variant.and_then(|index| flag.variants.get(index));
         Self {
             value: variant.map(|variant| &variant.value),
@@ -223,6 +236,7 @@ impl Reason {
         match self {
             Self::Static => "STATIC",
             Self::TargetingMatch => "TARGETING_MATCH",
+            Self::Split => "SPLIT",
             Self::Default => "DEFAULT",
             Self::Disabled => "DISABLED",
             Self::Error => "ERROR",

@@ -3,11 +3,12 @@
 //!
 //! In reading order:
 //! - [`document`]: a flag document, checked; [`check`]: the only way to one, or every [`check::Finding`] of the file, by [`check::Code`]
-//! - [`share`], [`span`]: shares of traffic and lengths of time, as documents spell them; [`json`]: JSON as written
+//! - [`share`], [`span`]: shares of traffic and lengths of time, as documents spell them; [`json`]: JSON as written (`json_text`: written again)
 //! - [`rule`]: targeting, compiled; [`evaluate`]: what a flag is for whom, as flagd answers
 //! - [`snapshot`]: the wire contract down, envelope or bare document, and the cache of compiled documents
 //! - [`plan`]: a document compiled for the request path; [`hash`]: what `fractional` hashes with
 //! - [`decide`]: one request (`asked`: what is read of it), one decision per flag, with its [`reason`]; [`cell`]: the user's cell for the analysis
+//! - [`served`]: the same for a context instead of a request, in flagd's words
 //! - [`outcome`]: how a request ended
 //! - [`name`]: the wire contract up, names of metrics, built and parsed
 #![forbid(unsafe_code)]
@@ -35,12 +36,14 @@ pub mod evaluate;
 mod finding;
 pub mod hash;
 pub mod json;
+mod json_text;
 mod locate;
 pub mod name;
 pub mod outcome;
 pub mod plan;
 pub mod reason;
 pub mod rule;
+pub mod served;
 pub mod share;
 pub mod snapshot;
 pub mod span;

@@ -27,6 +27,19 @@ pub struct State {
     pub flags: BTreeMap<String, FlagState>,
 }
 
+impl State {
+    /// Reads what stands under `state` in an envelope.
+    ///
+    /// # Errors
+    /// Every finding in it.
+    pub fn read(text: &str) -> Result<Self, Vec<Finding>> {
+        let json = Json::read(text).map_err(|error| one(&error.to_string(), "the state of an envelope, as JSON"))?;
+        let mut findings = Findings::default();
+        let state = state(&json, &mut findings);
+        findings.or(state.unwrap_or_default())
+    }
+}
+
 /// One flag's state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FlagState {
@@ -246,6 +259,9 @@ fn state(json: &Json, findings: &mut Findings) -> Option<State> {
     let path = root.key("state");
     let fields = check::Fields::read(json, &path, &["kill", "flags"], findings)?;
     let mut state = State { kill: fields.bool("kill", findings).unwrap_or(false), flags: BTreeMap::new() };
+    if fields.get("flags").is_none() {
+        return Some(state);
+    }
     let flags = fields.object("flags", findings)?;
     let place = path.key("flags");
     for (key, json) in check::Fields::any(flags, &place, findings)?.iter() {
@@ -301,6 +317,18 @@ mod tests {
     fn a_bare_document_is_generation_0_with_everybody_on_control() {
         let snapshot = Snapshot::read(DOCUMENT.as_bytes(), &mut PlanCache::default()).unwrap().unwrap();
         assert_eq!((snapshot.generation, snapshot.flags.as_slice()), (0, [FlagState::default()].as_slice()));
+    }
+
+    #[test]
+    fn a_state_may_be_read_by_itself() {
+        let text = r#"{"kill": true, "flags": {"checkout": {"weight": 50000, "mask": true, "kill": true}}}"#;
+        assert_eq!(State::read(text), Ok(state()));
+        assert_eq!(State::read(r#"{"kill": true}"#), Ok(State { kill: true, ..State::default() }));
+        for (text, path) in
+            [("{", "$"), ("[]", "$.state"), (r#"{"flags": []}"#, "$.state.flags"), (r#"{"kil": true}"#, "$.state.kil")]
+        {
+            assert_eq!(State::read(text).unwrap_err()[0].path, path, "{text}");
+        }
     }
 
     #[test]

@@ -5,9 +5,14 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::duration::Wait;
+use super::study_args::EvalArgs;
 use crate::calc;
 
 const EXIT_CODES: &str = "Exit status: 0 good, 1 refused or failed, 2 wrong usage.";
+
+const EVAL: &str = "weir eval flags.json --flag checkout --context '{\"targetingKey\": \"alice\"}'
+  weir eval flags.json --flag checkout --context @alice.json --rollouts '{\"flags\": {\"checkout\": {\"weight\": 50000}}}'
+  echo '{\"flag\": \"checkout\", \"context\": {\"targetingKey\": \"alice\"}}' | weir eval flags.json --batch";
 
 /// Progressive delivery inside the proxy: the controller and the commands that talk to it.
 #[derive(Debug, Parser)]
@@ -34,6 +39,9 @@ pub enum Verb {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
+    /// What a flag is for whom: value, variant, reason, as flagd answers, without a controller
+    #[command(after_help = help(EVAL))]
+    Eval(EvalArgs),
     /// Publish a flag document; show what changes and which proxies have it
     #[command(after_help = help("weir apply flags.json\n  weir apply flags.json --force --reason \"rollout given up, users may flip\""))]
     Apply {
@@ -182,7 +190,10 @@ mod tests {
         let verbs: Vec<String> = command.get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
         assert_eq!(
             verbs,
-            ["validate", "apply", "start", "status", "resume", "rollback", "kill", "revive", "calc", "judge", "serve"]
+            [
+                "validate", "eval", "apply", "start", "status", "resume", "rollback", "kill", "revive", "calc",
+                "judge", "serve"
+            ]
         );
         for name in verbs {
             let help = command.find_subcommand_mut(&name).unwrap().render_help().to_string();
@@ -196,6 +207,13 @@ mod tests {
         for (line, good) in [
             ("weir validate a.json b.json -", true),
             ("weir validate", false),
+            ("weir eval flags.json --flag f --context {} --type integer --at 2026-11-21T12:00:00Z", true),
+            ("weir eval - --flag f --context @c.json --rollouts {} --json", true),
+            ("weir eval flags.json --flag f", false),
+            ("weir eval flags.json --flag f --context {} --type int", false),
+            ("weir eval flags.json --flag f --context {} --at noon", false),
+            ("weir eval flags.json --batch --at 0", true),
+            ("weir eval flags.json --batch --flag f", false),
             ("weir apply flags.json", true),
             ("weir apply flags.json --force", false),
             ("weir apply flags.json --force --reason x", true),

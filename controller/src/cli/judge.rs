@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use weir_core::check::{self, Code, Finding};
 
 use super::duration::spoken;
-use super::verbs::{read, refused};
+use super::reading::text as read;
+use super::verbs::refused;
 use crate::judge::words::weight;
 use crate::observation::Observation;
 use crate::replay::{Event, Story, replay};

@@ -2,6 +2,7 @@
 //!
 //! - [`args`]: the command line; `duration`: its times
 //! - `verbs`: from a verb to a request and from an answer to text
+//! - `eval`: what a flag is for whom; `study_args`: its words, `moment`: its times, `reading`: what such verbs read
 //! - `judge`: a policy over a recorded history
 //! - `screen`: the status for people
 //! - `client`: HTTP
@@ -10,9 +11,13 @@
 pub mod args;
 mod client;
 pub mod duration;
+mod eval;
 mod judge;
+pub mod moment;
+mod reading;
 mod screen;
 mod serve;
+pub mod study_args;
 mod verbs;
 
 use std::process::ExitCode;
@@ -27,6 +32,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.verb {
         Verb::Serve { config, ready_file } => serve::serve(&config, ready_file.as_deref()).map(|()| ExitCode::SUCCESS),
         Verb::Validate { files } => verbs::validate(&files, cli.json),
+        Verb::Eval(args) => eval::eval(&args, cli.json),
         Verb::Calc { method, input } => verbs::calc(&method, input.as_deref(), cli.json),
         Verb::Judge { history, policy, flag } => judge::judge(&history, &policy, flag.as_deref(), cli.json),
         verb => {

@@ -1,6 +1,6 @@
 //! From a verb to a request, and from an answer to what a person reads.
 
-use std::io::{IsTerminal as _, Read as _, Write as _};
+use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -12,6 +12,7 @@ use weir_core::check;
 use super::args::{OrderArgs, Target, Verb};
 use super::client::{Client, Reply, encoded};
 use super::duration::spoken;
+use super::reading::text as read;
 use super::screen;
 use crate::report::{Answer, Failure, FindingText, Status};
 
@@ -80,7 +81,7 @@ pub(super) async fn ask(client: Client, verb: Verb, as_json: bool) -> anyhow::Re
         Verb::Kill { target, order } => ("kill", body_of(target), order),
         Verb::Revive { target, order } => ("revive", body_of(target), order),
         // Done without a client.
-        Verb::Validate { .. } | Verb::Calc { .. } | Verb::Judge { .. } | Verb::Serve { .. } => {
+        Verb::Validate { .. } | Verb::Eval(_) | Verb::Calc { .. } | Verb::Judge { .. } | Verb::Serve { .. } => {
             return Ok(ExitCode::FAILURE);
         }
     };
@@ -213,16 +214,7 @@ fn shown(body: &[u8], as_json: bool) -> anyhow::Result<String> {
     Ok(screen::draw(&status, screen::Style { colour }))
 }
 
-pub(super) fn read(file: &Path) -> anyhow::Result<String> {
-    if file == Path::new("-") {
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).context("standard input")?;
-        return Ok(text);
-    }
-    std::fs::read_to_string(file).with_context(|| file.display().to_string())
-}
-
-fn code(good: bool) -> ExitCode {
+pub(super) fn code(good: bool) -> ExitCode {
     if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 

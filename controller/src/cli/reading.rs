@@ -1,0 +1,76 @@
+//! Documents and other inputs of verbs that need no controller: a file or standard input, checked. One place, so that all verbs refuse in the same words.
+
+use std::io::Read as _;
+use std::path::Path;
+
+use anyhow::Context as _;
+use weir_core::check::{self, Code, Finding, nearest};
+use weir_core::document::Document;
+use weir_core::json::Json;
+use weir_core::snapshot::State;
+
+use crate::report::{Failure, FindingText};
+
+/// What was refused, to be told to people or programs.
+pub(super) type Checked<T> = Result<T, Failure>;
+
+/// The text of a file, or of standard input if it is `-`.
+pub(super) fn text(file: &Path) -> anyhow::Result<String> {
+    if file == Path::new("-") {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text).context("standard input")?;
+        return Ok(text);
+    }
+    std::fs::read_to_string(file).with_context(|| file.display().to_string())
+}
+
+/// A flag document and its text.
+pub(super) fn document(file: &Path) -> anyhow::Result<Checked<(String, Document)>> {
+    let text = text(file)?;
+    let checked = check::check(&text).map_err(|findings| Failure {
+        error: format!("{}: no flag document", file.display()),
+        findings: findings.into_iter().map(FindingText::from).collect(),
+    });
+    Ok(checked.map(|document| (text, document)))
+}
+
+/// An argument that is JSON, or `@FILE`.
+pub(super) fn argument(given: &str) -> anyhow::Result<String> {
+    match given.strip_prefix('@') {
+        Some(file) => text(Path::new(file)),
+        None => Ok(given.to_owned()),
+    }
+}
+
+/// A context: a JSON object.
+pub(super) fn context(given: &str) -> anyhow::Result<Checked<Json>> {
+    let refused = |error: String| Failure { error, findings: Vec::new() };
+    Ok(match Json::read(&argument(given)?) {
+        Ok(json @ Json::Object(_)) => Ok(json),
+        Ok(other) => Err(refused(format!("INVALID_CONTEXT: the context is {other}, not an object"))),
+        Err(error) => Err(refused(format!("INVALID_CONTEXT: the context is no JSON: {error}"))),
+    })
+}
+
+/// What a proxy has for a document: weights, masks and kills of its flags.
+pub(super) fn state(given: &str, document: &Document) -> anyhow::Result<Checked<State>> {
+    let refused =
+        |findings| Failure { error: "--rollouts: no state of a snapshot of this document".to_owned(), findings };
+    let state = match State::read(&argument(given)?) {
+        Ok(state) => state,
+        Err(findings) => return Ok(Err(refused(findings.into_iter().map(FindingText::from).collect()))),
+    };
+    let keys: Vec<&str> = document.flags.iter().map(|flag| flag.key.as_str()).collect();
+    let strange = state.flags.keys().filter(|key| !keys.contains(&key.as_str())).map(|key| {
+        let allowed =
+            nearest(key, &keys).map_or_else(|| "a flag of the document".to_owned(), |near| format!("{near:?}"));
+        FindingText::from(Finding::new(
+            Code::Envelope,
+            format!("$.state.flags.{key}"),
+            "no flag of the document",
+            allowed,
+        ))
+    });
+    let strange: Vec<FindingText> = strange.collect();
+    Ok(if strange.is_empty() { Ok(state) } else { Err(refused(strange)) })
+}

@@ -1,0 +1,34 @@
+//! The words of the verbs that ask documents without a controller: `eval`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::moment::Moment;
+use crate::study::eval::KINDS;
+
+/// What `eval` takes.
+#[derive(Debug, Args)]
+pub struct EvalArgs {
+    /// The flag document, or - for standard input
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// The flag
+    #[arg(long, required_unless_present = "batch", conflicts_with = "batch")]
+    pub flag: Option<String>,
+    /// The kind of value that the application asks for; any if left out
+    #[arg(long = "type", value_name = "TYPE", value_parser = KINDS, conflicts_with = "batch")]
+    pub kind: Option<String>,
+    /// Who asks: a JSON object, or @FILE with one
+    #[arg(long, value_name = "JSON", required_unless_present = "batch", conflicts_with = "batch")]
+    pub context: Option<String>,
+    /// When: RFC 3339 or seconds since 1970 [default: now]
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<Moment>,
+    /// Answer as a proxy does in this state: kill, mask, targeting, then the rollout's split. The `state` of a snapshot as JSON, or @FILE with it
+    #[arg(long, value_name = "STATE")]
+    pub rollouts: Option<String>,
+    /// Answer lines of {"flag", "type", "context"} on standard input with a line of JSON each
+    #[arg(long)]
+    pub batch: bool,
+}

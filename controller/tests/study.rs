@@ -1,0 +1,134 @@
+//! The verbs that ask documents without a controller, as people and CI meet them: exit codes, and what is printed where.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+const DOCUMENT: &str = r#"{"metadata": {"team": "shop"}, "flags": {
+    "checkout": {"state": "ENABLED", "variants": {"stable": "v1", "next": "v2"}, "defaultVariant": "stable", "metadata": {"owner": "ann"},
+      "targeting": {"if": [{"in": [{"var": "targetingKey"}, ["alice", "bob"]]}, "next"]}},
+    "night": {"state": "ENABLED", "variants": {"on": true, "off": false}, "defaultVariant": "off",
+      "targeting": {"if": [{">=": [{"var": "$flagd.timestamp"}, 1790000000]}, "on"]}},
+    "dark": {"state": "DISABLED", "variants": {"on": true}, "defaultVariant": "on"}},
+  "weir": {"version": 1, "identity": [{"header": "x-user-id"}], "outputs": {"checkout": {"requestHeader": "x-weir-checkout"}},
+    "rollouts": {"checkout": {"control": "stable", "candidate": "next", "stages": [{"weight": "100%"}]}}}}"#;
+
+fn file(directory: &Path, name: &str, text: &str) -> String {
+    let path = directory.join(name);
+    std::fs::write(&path, text).unwrap();
+    path.display().to_string()
+}
+
+fn run(arguments: &[&str], input: &str) -> (i32, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_weir"));
+    command.args(arguments).env_remove("WEIR_API").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // A verb that does not read its input closes the pipe.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (status.code().unwrap_or(-1), text(stdout), text(stderr))
+}
+
+#[test]
+fn eval_answers_as_flagd_does() {
+    let directory = tempfile::tempdir().unwrap();
+    let flags = file(directory.path(), "flags.json", DOCUMENT);
+    let context = file(directory.path(), "alice.json", r#"{"targetingKey": "alice"}"#);
+    let at = format!("@{context}");
+    let eval = |more: &[&str]| run(&[&["eval", &flags, "--flag"], more].concat(), "");
+    let metadata = "  metadata owner: \"ann\"\n           team: \"shop\"\n";
+    for (more, code, out) in [
+        (vec!["checkout", "--context", &at], 0, format!("checkout: next\n  value    \"v2\"\n  reason   TARGETING_MATCH\n{metadata}")),
+        (
+            vec!["checkout", "--context", &at, "--json"],
+            0,
+            "{\"flag\":\"checkout\",\"value\":\"v2\",\"variant\":\"next\",\"reason\":\"TARGETING_MATCH\",\"metadata\":{\"owner\":\"ann\",\"team\":\"shop\"}}\n".to_owned(),
+        ),
+        (
+            vec!["checkout", "--context", "{}", "--type", "boolean"],
+            1,
+            format!("checkout: no variant, the code's own default\n  reason   ERROR\n  error    TYPE_MISMATCH: the value is \"v1\", and a boolean was asked for\n{metadata}"),
+        ),
+        (vec!["dark", "--context", "{}", "--json"], 0, "{\"flag\":\"dark\",\"reason\":\"DISABLED\",\"metadata\":{\"team\":\"shop\"}}\n".to_owned()),
+        (vec!["night", "--context", "{}", "--at", "2026-09-21T13:33:20Z", "--json"], 0, "{\"flag\":\"night\",\"value\":false,\"variant\":\"off\",\"reason\":\"DEFAULT\",\"metadata\":{\"team\":\"shop\"}}\n".to_owned()),
+        (vec!["night", "--context", "{}", "--at", "1790000000", "--json"], 0, "{\"flag\":\"night\",\"value\":true,\"variant\":\"on\",\"reason\":\"TARGETING_MATCH\",\"metadata\":{\"team\":\"shop\"}}\n".to_owned()),
+    ] {
+        assert_eq!(eval(&more), (code, out, String::new()), "{more:?}");
+    }
+    let (code, out, _) = eval(&["gone", "--context", "{}", "--json"]);
+    assert!(code == 1 && out.contains("FLAG_NOT_FOUND"), "{out}");
+}
+
+#[test]
+fn eval_in_a_state_answers_as_a_proxy_does() {
+    let directory = tempfile::tempdir().unwrap();
+    let flags = file(directory.path(), "flags.json", DOCUMENT);
+    for (state, key, variant, reason) in [
+        (r#"{"flags": {"checkout": {"weight": 1000000}}}"#, "carol", "next", "SPLIT"),
+        (r#"{"flags": {"checkout": {"weight": 0}}}"#, "carol", "stable", "SPLIT"),
+        (r#"{"flags": {"checkout": {"weight": 1000000}}}"#, "", "stable", "DEFAULT"),
+        (r#"{"flags": {"checkout": {"weight": 1000000, "mask": true}}}"#, "carol", "stable", "SPLIT"),
+        (r#"{"flags": {"checkout": {"mask": true}}}"#, "alice", "stable", "TARGETING_MATCH"),
+        (r#"{"flags": {}}"#, "alice", "next", "TARGETING_MATCH"),
+        (r#"{"flags": {"checkout": {"kill": true}}}"#, "alice", "stable", "STATIC"),
+        (r#"{"kill": true, "flags": {}}"#, "alice", "stable", "STATIC"),
+    ] {
+        let context = format!(r#"{{"targetingKey": "{key}"}}"#);
+        let (code, out, err) =
+            run(&["eval", &flags, "--flag", "checkout", "--context", &context, "--rollouts", state, "--json"], "");
+        let answer: serde_json::Value = serde_json::from_str(&out).unwrap_or_else(|_| panic!("{out}{err}"));
+        assert_eq!(
+            (code, answer["variant"].as_str(), answer["reason"].as_str()),
+            (0, Some(variant), Some(reason)),
+            "{state} {key}"
+        );
+    }
+}
+
+#[test]
+fn what_eval_can_not_ask_is_1_and_wrong_usage_is_2() {
+    let directory = tempfile::tempdir().unwrap();
+    let flags = file(directory.path(), "flags.json", DOCUMENT);
+    let bad = file(directory.path(), "bad.json", r#"{"flags": {"a": {"state": "ON", "variants": {"x": 1}}}}"#);
+    let ask = |file: &str, more: &[&str]| run(&[&["eval", file, "--flag", "checkout"], more].concat(), DOCUMENT);
+    for (file, more, code, said) in [
+        ("-", vec!["--context", "{}"], 0, ""),
+        (flags.as_str(), vec!["--context", "[]"], 1, "INVALID_CONTEXT: the context is an array of 0, not an object"),
+        (&flags, vec!["--context", "{"], 1, "INVALID_CONTEXT: the context is no JSON"),
+        (&flags, vec!["--context", "@nowhere.json"], 1, "nowhere.json"),
+        (
+            &flags,
+            vec!["--context", "{}", "--rollouts", r#"{"flags": {"checkout": {"weigth": 1}}}"#],
+            1,
+            "$.state.flags.checkout.weigth",
+        ),
+        (&flags, vec!["--context", "{}", "--rollouts", r#"{"flags": {"chekout": {}}}"#], 1, "allowed \"checkout\""),
+        (&bad, vec!["--context", "{}"], 1, "$.flags.a.state"),
+        (&flags, vec![], 2, "--context"),
+    ] {
+        let (got, _, err) = ask(file, &more);
+        assert_eq!(got, code, "{more:?}: {err}");
+        assert!(err.contains(said), "{more:?}: {err}");
+    }
+    let (code, _, err) = run(&["eval", "-", "--batch"], "");
+    assert!(code == 1 && err.contains("name a file"), "{err}");
+}
+
+#[test]
+fn a_batch_answers_line_by_line_and_says_by_its_status_whether_all_went_well() {
+    let directory = tempfile::tempdir().unwrap();
+    let flags = file(directory.path(), "flags.json", DOCUMENT);
+    let line = |key: &str| {
+        format!("{{\"flag\":\"checkout\",\"type\":\"string\",\"context\":{{\"targetingKey\":\"{key}\"}}}}\n")
+    };
+    let state = r#"{"flags": {"checkout": {"weight": 1000000}}}"#;
+    let batch = |input: &str| run(&["eval", &flags, "--batch", "--rollouts", state], input);
+    let (code, out, _) = batch(&(line("alice") + &line("carol")));
+    let reasons: Vec<&str> =
+        out.lines().map(|line| line.split("\"reason\":\"").nth(1).unwrap().split('"').next().unwrap()).collect();
+    assert_eq!((code, reasons), (0, vec!["TARGETING_MATCH", "SPLIT"]));
+    let (code, out, _) = batch(&(line("alice") + "nothing\n" + &line("carol")));
+    assert_eq!((code, out.lines().count()), (1, 3));
+    assert_eq!(batch(""), (0, String::new(), String::new()));
+}
