@@ -87,6 +87,40 @@ fn eval_in_a_state_answers_as_a_proxy_does() {
 }
 
 #[test]
+fn eval_explains_itself_by_the_rule_and_the_hash() {
+    let directory = tempfile::tempdir().unwrap();
+    let flags = file(directory.path(), "flags.json", DOCUMENT);
+    let context = r#"{"targetingKey": "carol"}"#;
+    let state = r#"{"flags": {"checkout": {"weight": 250000}}}"#;
+    let arguments = ["eval", &flags, "--flag", "checkout", "--context", context, "--rollouts", state, "--explain"];
+    let (code, out, err) = run(&arguments, "");
+    assert_eq!((code, err.as_str()), (0, ""));
+    let (_, why) = out.split_once("targeting\n").unwrap();
+
+    let expected = r#"  if → null
+  ├─ condition: targetingKey in ["alice", "bob"] → false
+  │  └─ targetingKey → "carol"
+  └─ then: "next" (not asked)
+rollout's split
+  hashed  "weir/checkout/carol"
+  bytes   73776569722f636865636b6f75742f6361726f6c
+  hash    HASH, bucket PLACE of 1000000
+  ranges  0..250000 "next"HERE
+          250000..1000000 "stable"THERE
+"#;
+    let split = weir_core::plan::Split::new("weir/checkout", weir_core::document::Hashing::FlagdV3);
+    let (here, there) = if split.place("carol") < 250_000 { ("  <- here", "") } else { ("", "  <- here") };
+    let expected =
+        expected.replace("HASH", &split.hash("carol").to_string()).replace("PLACE", &split.place("carol").to_string());
+    assert_eq!(why, expected.replace("THERE", there).replace("HERE", here));
+    let (_, out, _) = run(&[&arguments[..], &["--json"]].concat(), "");
+    let answer: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let split = &answer["explanation"]["split"];
+    assert_eq!((&split["hashed"], &split["variant"]), (&"weir/checkout/carol".into(), &answer["variant"]));
+    assert_eq!(answer["explanation"]["rule"]["steps"][1]["reached"], false);
+}
+
+#[test]
 fn what_eval_can_not_ask_is_1_and_wrong_usage_is_2() {
     let directory = tempfile::tempdir().unwrap();
     let flags = file(directory.path(), "flags.json", DOCUMENT);

@@ -9,6 +9,7 @@
 //! - [`plan`]: a document compiled for the request path; [`hash`]: what `fractional` hashes with
 //! - [`decide`]: one request (`asked`: what is read of it), one decision per flag, with its [`reason`]; [`cell`]: the user's cell for the analysis
 //! - [`served`]: the same for a context instead of a request, in flagd's words
+//! - [`explain`]: why it is that, node by node and hash by hash; [`words`]: rules in a line for people
 //! - [`outcome`]: how a request ended
 //! - [`name`]: the wire contract up, names of metrics, built and parsed
 #![forbid(unsafe_code)]
@@ -33,6 +34,7 @@ mod code;
 pub mod decide;
 pub mod document;
 pub mod evaluate;
+pub mod explain;
 mod finding;
 pub mod hash;
 pub mod json;
@@ -47,3 +49,4 @@ pub mod served;
 pub mod share;
 pub mod snapshot;
 pub mod span;
+pub mod words;

@@ -10,7 +10,7 @@ use crate::calc;
 
 const EXIT_CODES: &str = "Exit status: 0 good, 1 refused or failed, 2 wrong usage.";
 
-const EVAL: &str = "weir eval flags.json --flag checkout --context '{\"targetingKey\": \"alice\"}'
+const EVAL: &str = "weir eval flags.json --flag checkout --context '{\"targetingKey\": \"alice\"}' --explain
   weir eval flags.json --flag checkout --context @alice.json --rollouts '{\"flags\": {\"checkout\": {\"weight\": 50000}}}'
   echo '{\"flag\": \"checkout\", \"context\": {\"targetingKey\": \"alice\"}}' | weir eval flags.json --batch";
 
@@ -214,6 +214,7 @@ mod tests {
             ("weir eval flags.json --flag f --context {} --at noon", false),
             ("weir eval flags.json --batch --at 0", true),
             ("weir eval flags.json --batch --flag f", false),
+            ("weir eval flags.json --batch --explain", false),
             ("weir apply flags.json", true),
             ("weir apply flags.json --force", false),
             ("weir apply flags.json --force --reason x", true),

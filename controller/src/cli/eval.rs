@@ -4,6 +4,7 @@ use std::io::{BufReader, BufWriter, IsTerminal as _, stdin, stdout};
 use std::path::Path;
 use std::process::ExitCode;
 
+use serde::Serialize;
 use weir_core::evaluate::FlagSet;
 
 use super::reading::{self, Checked};
@@ -12,6 +13,7 @@ use super::verbs::{code, refused};
 use crate::clock::Clock;
 use crate::study::batch::{self, Flush};
 use crate::study::eval::{Answered, Asked, Flags, kind};
+use crate::study::explained;
 
 pub(super) fn eval(args: &EvalArgs, as_json: bool) -> anyhow::Result<ExitCode> {
     if args.batch && args.file == Path::new("-") {
@@ -24,7 +26,7 @@ pub(super) fn eval(args: &EvalArgs, as_json: bool) -> anyhow::Result<ExitCode> {
 }
 
 fn asked(args: &EvalArgs, as_json: bool) -> anyhow::Result<Checked<ExitCode>> {
-    let flags = match flags(args)? {
+    let (text, flags) = match flags(args)? {
         Ok(flags) => flags,
         Err(failure) => return Ok(Err(failure)),
     };
@@ -37,24 +39,37 @@ fn asked(args: &EvalArgs, as_json: bool) -> anyhow::Result<Checked<ExitCode>> {
         Err(failure) => return Ok(Err(failure)),
     };
     let asked = Asked { flag, kind: args.kind.as_deref().and_then(kind), context: &context, now_ms };
+    let why = if args.explain { flags.explain(&asked, &text) } else { None };
     let resolution = flags.resolve(&asked);
     let answered = Answered::new(flag, &resolution);
     if as_json {
-        println!("{}", serde_json::to_string(&answered)?);
+        println!(
+            "{}",
+            serde_json::to_string(&Explained { answered: &answered, explanation: why.as_ref().map(explained::value) })?
+        );
     } else {
-        print!("{}", text(&answered));
+        print!("{}{}", said(&answered), why.as_ref().map(explained::text).unwrap_or_default());
     }
     Ok(Ok(code(!answered.failed())))
 }
 
-fn flags(args: &EvalArgs) -> anyhow::Result<Checked<Flags>> {
-    let document = match reading::document(&args.file)? {
-        Ok((_, document)) => document,
+/// An answer, and why.
+#[derive(Serialize)]
+struct Explained<'a> {
+    #[serde(flatten)]
+    answered: &'a Answered<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explanation: Option<serde_json::Value>,
+}
+
+fn flags(args: &EvalArgs) -> anyhow::Result<Checked<(String, Flags)>> {
+    let (text, document) = match reading::document(&args.file)? {
+        Ok(read) => read,
         Err(failure) => return Ok(Err(failure)),
     };
     let state = args.rollouts.as_deref().map(|given| reading::state(given, &document));
     let state = state.transpose()?.transpose();
-    Ok(state.map(|state| Flags { set: FlagSet::new(document), state }))
+    Ok(state.map(|state| (text, Flags { set: FlagSet::new(document), state })))
 }
 
 /// Exit status 1 if any line was answered with an error.
@@ -71,7 +86,7 @@ fn answer_lines(flags: &Flags, now_ms: u64) -> anyhow::Result<ExitCode> {
 }
 
 /// For people.
-fn text(answered: &Answered<'_>) -> String {
+fn said(answered: &Answered<'_>) -> String {
     let mut text = format!("{}: {}\n", answered.flag, answered.variant.unwrap_or("no variant, the code's own default"));
     if let Some(value) = answered.value {
         text.push_str(&format!("  value    {}\n", value.compact()));

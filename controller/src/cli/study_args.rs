@@ -28,6 +28,9 @@ pub struct EvalArgs {
     /// Answer as a proxy does in this state: kill, mask, targeting, then the rollout's split. The `state` of a snapshot as JSON, or @FILE with it
     #[arg(long, value_name = "STATE")]
     pub rollouts: Option<String>,
+    /// Show the rule as a tree with the value at each node, and each split with the bytes hashed, the hash, the bucket and the ranges
+    #[arg(long, conflicts_with = "batch")]
+    pub explain: bool,
     /// Answer lines of {"flag", "type", "context"} on standard input with a line of JSON each
     #[arg(long)]
     pub batch: bool,

@@ -2,6 +2,7 @@
 
 use serde::{Serialize, Serializer};
 use weir_core::evaluate::{FlagSet, Kind, Resolution};
+use weir_core::explain::{Explained, Explanation};
 use weir_core::json::Json;
 use weir_core::served::Served;
 use weir_core::snapshot::State;
@@ -40,6 +41,16 @@ impl Flags {
             Some(kind) => resolution.expect(kind),
             None => resolution,
         }
+    }
+}
+
+impl Flags {
+    /// Why; `None` if there is no such flag. `text` is the document's.
+    #[must_use]
+    pub fn explain(&self, asked: &Asked<'_>, text: &str) -> Option<Explanation> {
+        let text = Json::read(text).ok()?;
+        let explained = Explained { text: &text, document: self.set.document(), state: self.state.as_ref() };
+        explained.explain(asked.flag, asked.context, asked.now_ms)
     }
 }
 

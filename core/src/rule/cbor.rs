@@ -10,8 +10,28 @@ const TEXT: u8 = 3;
 const ARRAY: u8 = 4;
 const MAP: u8 = 5;
 
+/// Takes the bytes of an encoding, in order.
+pub(crate) trait Sink: Sized {
+    /// With these bytes added.
+    fn update(self, bytes: &[u8]) -> Self;
+}
+
+impl Sink for Murmur3 {
+    fn update(self, bytes: &[u8]) -> Self {
+        Self::update(self, bytes)
+    }
+}
+
+/// The bytes themselves, for people to see.
+impl Sink for Vec<u8> {
+    fn update(mut self, bytes: &[u8]) -> Self {
+        self.extend_from_slice(bytes);
+        self
+    }
+}
+
 /// The hash with the value's encoding added.
-pub(crate) fn encode(hash: Murmur3, value: &Value<'_>) -> Murmur3 {
+pub(crate) fn encode<S: Sink>(hash: S, value: &Value<'_>) -> S {
     match value {
         Value::Null => hash.update(&[0xf6]),
         Value::Bool(true) => hash.update(&[0xf5]),
@@ -27,18 +47,18 @@ pub(crate) fn encode(hash: Murmur3, value: &Value<'_>) -> Murmur3 {
 }
 
 /// One text, given in parts.
-pub(crate) fn encode_text(hash: Murmur3, parts: &[&str]) -> Murmur3 {
+pub(crate) fn encode_text<S: Sink>(hash: S, parts: &[&str]) -> S {
     let length = parts.iter().fold(0, |sum: usize, part| sum.saturating_add(part.len()));
     parts.iter().fold(head(hash, TEXT, length as u64), |hash, part| hash.update(part.as_bytes()))
 }
 
 /// The head of an array of so many items.
-pub(crate) fn array_head(hash: Murmur3, items: u64) -> Murmur3 {
+pub(crate) fn array_head<S: Sink>(hash: S, items: u64) -> S {
     head(hash, ARRAY, items)
 }
 
 /// Keys in the order of their encodings, which is by length and then by bytes; of a key that stands twice the last.
-fn encode_map(hash: Murmur3, mut fields: Vec<(&str, Value<'_>)>) -> Murmur3 {
+fn encode_map<S: Sink>(hash: S, mut fields: Vec<(&str, Value<'_>)>) -> S {
     fields.reverse();
     fields.sort_by(|(a, _), (b, _)| a.len().cmp(&b.len()).then_with(|| a.as_bytes().cmp(b.as_bytes())));
     fields.dedup_by(|(later, _), (kept, _)| later == kept);
@@ -48,7 +68,7 @@ fn encode_map(hash: Murmur3, mut fields: Vec<(&str, Value<'_>)>) -> Murmur3 {
 
 /// A whole number is an integer where 64 bits hold it, so 1.0 and 1 are one; any other is the shortest float that loses nothing.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked: whole and within the range")]
-fn encode_number(hash: Murmur3, number: f64) -> Murmur3 {
+fn encode_number<S: Sink>(hash: S, number: f64) -> S {
     const TWO_64: f64 = 18_446_744_073_709_551_616.0;
     const TWO_63: f64 = 9_223_372_036_854_775_808.0;
     if number.fract() == 0.0 && (0.0..TWO_64).contains(&number) {
@@ -61,7 +81,7 @@ fn encode_number(hash: Murmur3, number: f64) -> Murmur3 {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "the loss is what is looked for")]
-fn encode_float(hash: Murmur3, number: f64) -> Murmur3 {
+fn encode_float<S: Sink>(hash: S, number: f64) -> S {
     if number.is_nan() {
         return hash.update(&[0xf9, 0x7e, 0x00]);
     }
@@ -102,7 +122,7 @@ fn half(single: f32) -> Option<u16> {
 }
 
 /// A head in its shortest form.
-fn head(hash: Murmur3, kind: u8, number: u64) -> Murmur3 {
+fn head<S: Sink>(hash: S, kind: u8, number: u64) -> S {
     let kind = kind << 5;
     let [_, _, _, _, b3, b2, b1, b0] = number.to_be_bytes();
     match number {

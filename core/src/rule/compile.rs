@@ -6,13 +6,13 @@ use std::collections::HashMap;
 use std::slice::from_ref;
 use std::sync::Arc;
 
-use super::Rule;
 use super::eval::fold;
 use super::fractional;
 use super::node::{Attribute, Comparison, Evaluator, From, Node, Op, Over, Set, Var};
 use super::semver::{Operator, Version};
 use super::set::Hashed;
 use super::value::Value;
+use super::{Part, Rule};
 use crate::json::Json;
 
 /// The deepest tree of a rule, evaluators included.
@@ -80,9 +80,14 @@ impl<'d> Compiler<'d> {
 
     /// Compiles one rule.
     pub(crate) fn rule(&mut self, json: &'d Json) -> Result<Rule, Refusal> {
+        self.part(json, Part::Rule)
+    }
+
+    /// Compiles a rule, or a part of one.
+    pub(crate) fn part(&mut self, json: &'d Json, part: Part) -> Result<Rule, Refusal> {
         self.open.clear();
         self.needs_time = false;
-        let node = self.build(json, Place { depth: 0, body: false })?;
+        let node = self.build(json, Place { depth: 0, body: part == Part::Body })?;
         Ok(Rule { node, needs_time: self.needs_time })
     }
 

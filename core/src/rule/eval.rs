@@ -21,6 +21,11 @@ pub(crate) fn evaluate<'a>(node: &'a Node, question: &Question<'a>) -> Outcome<'
     Machine { question: *question, work: MAX_WORK }.eval(node, &Scope::Context)
 }
 
+/// Evaluates the body of a list operator for one item.
+pub(crate) fn evaluate_item<'a>(node: &'a Node, question: &Question<'a>, item: Value<'a>) -> Outcome<'a> {
+    Machine { question: *question, work: MAX_WORK }.eval(node, &Scope::Datum(item))
+}
+
 /// A node whose children are all constants, evaluated now. One that ends in an error stays as it is, for the request that meets it.
 pub(crate) fn fold(node: Node) -> Node {
     if node.children().iter().any(|child| child.constant().is_none()) || depends_on_context(&node) {

@@ -9,7 +9,7 @@ use crate::hash::{Murmur3, scale};
 use crate::json::Json;
 
 /// The greatest sum of weights: 2^31 - 1.
-const MOST: u32 = i32::MAX.unsigned_abs();
+pub(crate) const MOST: u32 = i32::MAX.unsigned_abs();
 
 /// Settles the buckets where they are constant and sound.
 pub(crate) fn compile(arguments: Vec<Node>) -> Node {
@@ -75,7 +75,7 @@ pub(crate) fn choose<'a>(fractional: &'a Fractional, key: Option<&Value<'_>>, us
 
 /// A bucket's variant and weight: an array of a scalar and, if it is not 1, a whole number up to 2^31 - 1. One below 0 counts as 0.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked: whole and within u32")]
-fn bucket<'a>(value: &Value<'a>) -> Option<(Value<'a>, u32)> {
+pub(crate) fn bucket<'a>(value: &Value<'a>) -> Option<(Value<'a>, u32)> {
     let count = value.len().filter(|count| (1..=2).contains(count))?;
     let variant = value.item(0)?;
     if matches!(variant, Value::Json(_) | Value::List(_) | Value::Map(_)) {

@@ -9,7 +9,7 @@
 pub(crate) mod cbor;
 mod compile;
 mod eval;
-mod fractional;
+pub(crate) mod fractional;
 mod lists;
 mod node;
 mod operators;
@@ -38,6 +38,15 @@ pub const TARGETING_KEY: &str = "targetingKey";
 pub struct Rule {
     node: Node,
     needs_time: bool,
+}
+
+/// Where a part of a rule stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// Where `var` means the context.
+    Rule,
+    /// In the body of a list operator.
+    Body,
 }
 
 /// What a rule may ask about a request.
@@ -120,6 +129,26 @@ impl Rule {
     /// It is too deep or too big, said in a sentence.
     pub fn compile(json: &Json) -> Result<Self, String> {
         Compiler::new(std::iter::empty()).rule(json).map_err(|refusal| refusal.to_string())
+    }
+
+    /// Compiles a part of a document's rule, by itself, under the document's evaluators. In the body of a list operator `var` means the item.
+    ///
+    /// # Errors
+    /// As [`Rule::compile`].
+    pub(crate) fn part(json: &Json, evaluators: &[(&str, &Json)], place: Part) -> Result<Self, String> {
+        Compiler::new(evaluators.iter().copied()).part(json, place).map_err(|refusal| refusal.to_string())
+    }
+
+    /// Evaluates the body of a list operator for one item.
+    ///
+    /// # Errors
+    /// As [`Rule::evaluate`].
+    pub(crate) fn evaluate_item<'a>(
+        &'a self,
+        question: &Question<'a>,
+        item: Value<'a>,
+    ) -> Result<Value<'a>, RuleError> {
+        eval::evaluate_item(&self.node, question, item)
     }
 
     /// Evaluates the rule.
