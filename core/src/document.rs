@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::check::Limits;
 use crate::json::Json;
 use crate::rule::Rule;
 use crate::share::Share;
@@ -23,6 +24,8 @@ pub struct Document {
     pub sources: Vec<Option<AttributeSource>>,
     /// The flag set's own metadata, under that of each flag.
     pub metadata: Vec<(String, Json)>,
+    /// What it may cost: its own limits, or the operator's where they are lower.
+    pub limits: Limits,
 }
 
 /// Which bytes `fractional` hashes.

@@ -130,6 +130,7 @@ pub(crate) struct Findings {
     errors: usize,
     defects: usize,
     warnings: usize,
+    already: Option<Finding>,
 }
 
 impl Findings {
@@ -145,8 +146,13 @@ impl Findings {
         }
     }
 
+    /// One whose place is known already, and the only one.
+    pub(crate) fn add_placed(&mut self, finding: Finding) {
+        self.already = Some(finding);
+    }
+
     pub(crate) const fn is_empty(&self) -> bool {
-        self.found.is_empty()
+        self.found.is_empty() && self.already.is_none()
     }
 
     /// `value` if nothing was wrong, else the findings, without their place in a text.
@@ -161,6 +167,12 @@ impl Findings {
 
     /// With the place of each in the text, which is JSON, and in the order of the text.
     pub(crate) fn placed(self, text: &str) -> Vec<Finding> {
+        if let Some(finding) = self.already {
+            return vec![finding];
+        }
+        if self.found.is_empty() {
+            return Vec::new();
+        }
         let (mut findings, spots): (Vec<_>, Vec<_>) = self.found.into_iter().unzip();
         for (finding, place) in findings.iter_mut().zip(locate::places(text, &spots)) {
             (finding.line, finding.column) = (place.line, place.column);

@@ -1,8 +1,6 @@
 //! [`Fields`]: an object read field by field. Owns what every object shares: it must be one, no key stands twice, unknown keys are
 //! refused with the nearest known one, and a value of the wrong kind is a finding at its own path.
 
-use std::collections::HashMap;
-
 use crate::code::Code;
 use crate::finding::{Findings, Path};
 use crate::json::Json;
@@ -47,24 +45,12 @@ impl<'a> Fields<'a> {
         Some(Self { path, fields })
     }
 
-    /// `json` as an object of flagd's, whose keys are names given by the user. Of a key that stands twice the last counts, as in flagd.
-    pub(crate) fn last(json: &'a Json, path: &Path<'_>, findings: &mut Findings) -> Option<Vec<(&'a str, &'a Json)>> {
-        let Json::Object(fields) = json else {
-            findings.add(Code::Document, path, json, "an object");
-            return None;
-        };
-        let mut places: HashMap<&str, usize> = HashMap::with_capacity(fields.len());
-        let mut last: Vec<(&str, &Json)> = Vec::with_capacity(fields.len());
-        for (key, json) in fields {
-            match places.get(key.as_str()).and_then(|place| last.get_mut(*place)) {
-                Some(entry) => entry.1 = json,
-                None => {
-                    places.insert(key, last.len());
-                    last.push((key, json));
-                }
-            }
+    /// `json` as an object of flagd's, of which nothing is reported.
+    pub(crate) fn open(json: &'a Json, path: &'a Path<'a>) -> Option<Self> {
+        match json {
+            Json::Object(fields) => Some(Self { path, fields }),
+            _ => None,
         }
-        Some(last)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&'a str, &'a Json)> + use<'a> {

@@ -1,20 +1,22 @@
-//! flagd's part of the document: keys, state, variants, defaultVariant, targeting with its evaluators, metadata. Knows nothing of what stands under `weir`.
+//! flagd's part of the document: keys, state, variants, defaultVariant, targeting with its evaluators, metadata, read as flagd reads them: what it
+//! loads is loaded here, be it as odd as it may (`lint` says so); what it refuses is refused. Knows nothing of what stands under `weir`.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::MAX_NAME_BYTES;
+use super::entries::{Listed, entries, flags};
 use super::fields::Fields;
-use super::{MAX_FLAGS, MAX_NAME_BYTES, MAX_VARIANTS};
+use super::limits::Limits;
 use crate::code::Code;
 use crate::document::{Document, Flag, Variant};
 use crate::finding::{Findings, Path};
 use crate::json::Json;
-use crate::rule::{Compiler, MAX_DEPTH, MAX_NODES, Refusal, Rule};
+use crate::rule::{Compiler, Refusal, Rule};
 
 /// All flags, in the order of the file, and their rules' attributes.
-pub(super) fn read(root: &Fields<'_>, document: &mut Document, findings: &mut Findings) {
-    let evaluators = evaluators(root, findings);
-    let mut compiler = Compiler::new(evaluators.iter().copied());
+pub(super) fn read(root: &Fields<'_>, limits: &Limits, document: &mut Document, findings: &mut Findings) {
+    let evaluators = entries(root.get("$evaluators"));
+    let mut compiler = Compiler::limited(evaluators.iter().copied(), limits.depth, limits.nodes);
     let place = root.path.key("$evaluators");
     for (name, _) in &evaluators {
         if let Err(refusal) = compiler.evaluator(name) {
@@ -22,169 +24,147 @@ pub(super) fn read(root: &Fields<'_>, document: &mut Document, findings: &mut Fi
         }
     }
     let path = root.path.key("flags");
-    let flags = match root.get("flags") {
-        Some(Json::Array(items)) => listed(items, &path, findings),
-        Some(json) => Fields::last(json, &path, findings).unwrap_or_default(),
-        None => {
-            findings.add(Code::Document, &path, "nothing", "an object of flags by key");
-            Vec::new()
-        }
-    };
-    if flags.len() > MAX_FLAGS {
-        findings.add(Code::Limit, &path, format_args!("{} flags", flags.len()), format!("at most {MAX_FLAGS} flags"));
+    let listed = listed(root.get("flags"), &path, findings);
+    if listed.len() > limits.flags {
+        let allowed = format!("at most {} flags", limits.flags);
+        findings.add(Code::Limit, &path, format_args!("{} flags", listed.len()), allowed);
         return;
     }
-    let flags = flags.iter().filter_map(|(key, json)| flag(key, json, &path.key(key), &mut compiler, findings));
-    document.flags = flags.collect();
-    document.attributes = compiler.attributes();
-    document.metadata = metadata(root, findings);
+    let mut reader = Reader { compiler, limits, findings };
+    document.flags = listed.iter().filter_map(|flag| reader.flag(flag, &flag.path(&path))).collect();
+    document.attributes = reader.compiler.attributes();
+    document.metadata = metadata(root.get("metadata"));
 }
 
-fn evaluators<'a>(root: &Fields<'a>, findings: &mut Findings) -> Vec<(&'a str, &'a Json)> {
-    match root.get("$evaluators") {
-        Some(json) => Fields::last(json, &root.path.key("$evaluators"), findings).unwrap_or_default(),
-        None => Vec::new(),
-    }
-}
-
-/// The daemon's form: an array of flags with their keys within. Of a key that comes twice the last counts, as in the object form.
-fn listed<'a>(items: &'a [Json], path: &Path<'_>, findings: &mut Findings) -> Vec<(&'a str, &'a Json)> {
-    let mut flags: Vec<(&str, &Json)> = Vec::with_capacity(items.len());
-    let mut places: HashMap<&str, usize> = HashMap::with_capacity(items.len());
-    for (i, item) in items.iter().enumerate() {
-        let Some(key) = item.field("key").and_then(Json::as_str) else {
-            findings.add(Code::Document, &path.index(i), item, "a flag with a key: {\"key\": NAME, \"state\": ...}");
-            continue;
-        };
-        match places.get(key).and_then(|place| flags.get_mut(*place)) {
-            Some(flag) => flag.1 = item,
-            None => {
-                places.insert(key, flags.len());
-                flags.push((key, item));
+/// Without `flags` there are none; of another kind they can't be read.
+fn listed<'a>(json: Option<&'a Json>, path: &Path<'_>, findings: &mut Findings) -> Vec<Listed<'a>> {
+    match json {
+        None | Some(Json::Object(_)) => {}
+        Some(Json::Array(items)) => {
+            let keyless = |item: &Json| item.field("key").and_then(Json::as_str).is_none();
+            for (i, item) in items.iter().enumerate().filter(|(_, item)| keyless(item)) {
+                let allowed = "a flag with a key: {\"key\": NAME, \"state\": ...}";
+                findings.add(Code::Document, &path.index(i), item, allowed);
             }
         }
+        Some(other) => findings.add(Code::Document, path, other, "an object of flags by key"),
     }
-    flags
+    flags(json)
 }
 
-fn flag<'d>(
-    key: &str,
-    json: &'d Json,
-    path: &Path<'_>,
-    compiler: &mut Compiler<'d>,
-    findings: &mut Findings,
-) -> Option<Flag> {
-    if key.is_empty() || key.len() > MAX_NAME_BYTES {
-        findings.add(
-            Code::Limit,
-            &path.name(),
-            format_args!("a key of {} bytes", key.len()),
-            format!("a key of 1 to {MAX_NAME_BYTES} bytes"),
-        );
+struct Reader<'d, 'f> {
+    compiler: Compiler<'d>,
+    limits: &'f Limits,
+    findings: &'f mut Findings,
+}
+
+impl<'d> Reader<'d, '_> {
+    fn flag(&mut self, listed: &Listed<'d>, path: &Path<'_>) -> Option<Flag> {
+        let key = listed.key;
+        self.name("key", key, path);
+        let Some(fields) = Fields::open(listed.json, path) else {
+            let allowed = "a flag: {\"state\": \"ENABLED\", \"variants\": ...}";
+            self.findings.add(Code::Document, path, listed.json, allowed);
+            return None;
+        };
+        let targeting = self.targeting(listed.json.field("targeting"), path);
+        let enabled = match fields.get("state").and_then(Json::as_str) {
+            Some("ENABLED") => true,
+            Some("DISABLED") => false,
+            _ => {
+                // The flag is read on, so that its other errors are named too and whatever refers to it finds it.
+                fields.refuse_as(Code::State, "state", "\"ENABLED\" or \"DISABLED\"", self.findings);
+                true
+            }
+        };
+        let variants = self.variants(&fields)?;
+        let default_variant = self.default_variant(&fields, &variants);
+        let metadata = metadata(fields.get("metadata"));
+        let key = key.to_owned();
+        Some(Flag { key, enabled, variants, default_variant, targeting, metadata, output: None, rollout: None })
     }
-    let known = ["state", "variants", "defaultVariant", "targeting", "metadata", "key"];
-    let targeting = targeting(json, path, compiler, findings);
-    let fields = Fields::read(json, path, &known, findings)?;
-    let metadata = metadata(&fields, findings);
-    let enabled = match fields.get("state").and_then(Json::as_str) {
-        Some("ENABLED") => true,
-        Some("DISABLED") => false,
-        _ => {
-            // The flag is read on, so that its other findings are named too and whatever refers to it finds it.
-            fields.refuse_as(Code::State, "state", "\"ENABLED\" or \"DISABLED\"", findings);
-            true
+
+    fn name(&mut self, what: &str, name: &str, path: &Path<'_>) {
+        if name.len() > MAX_NAME_BYTES {
+            let found = format_args!("a {what} of {} bytes", name.len());
+            self.findings.add(Code::Limit, &path.name(), found, format!("at most {MAX_NAME_BYTES} bytes"));
         }
-    };
-    let variants = variants(&fields, findings)?;
-    let default_variant = default_variant(&fields, &variants, findings);
-    let key = key.to_owned();
-    Some(Flag { key, enabled, variants, default_variant, targeting, metadata, output: None, rollout: None })
-}
+    }
 
-/// Absent, null and {} are no rule: everybody gets the defaultVariant.
-fn targeting<'d>(
-    flag: &'d Json,
-    path: &Path<'_>,
-    compiler: &mut Compiler<'d>,
-    findings: &mut Findings,
-) -> Option<Arc<Rule>> {
-    match flag.field("targeting")? {
-        Json::Null => None,
-        Json::Object(rule) if rule.is_empty() => None,
-        json => match compiler.rule(json) {
+    /// Everybody gets the defaultVariant without a rule, which is what flagd takes anything without keys for.
+    fn targeting(&mut self, json: Option<&'d Json>, path: &Path<'_>) -> Option<Arc<Rule>> {
+        let json = json.filter(|json| has_keys(json))?;
+        match self.compiler.rule(json) {
             Ok(rule) => Some(Arc::new(rule)),
             Err(refusal) => {
-                refuse(&refusal, &path.key("targeting"), findings);
+                refuse(&refusal, &path.key("targeting"), self.findings);
                 None
             }
-        },
+        }
+    }
+
+    fn variants(&mut self, fields: &Fields<'_>) -> Option<Vec<Variant>> {
+        let path = fields.path.key("variants");
+        let variants: Vec<Variant> = match fields.get("variants") {
+            // As JavaScript counts them.
+            Some(Json::Array(items)) => items
+                .iter()
+                .enumerate()
+                .map(|(i, value)| Variant { name: i.to_string(), value: value.clone() })
+                .collect(),
+            json => entries(json)
+                .into_iter()
+                .map(|(name, value)| Variant { name: name.to_owned(), value: value.clone() })
+                .collect(),
+        };
+        if variants.len() > self.limits.variants {
+            let allowed = format!("at most {} variants", self.limits.variants);
+            self.findings.add(Code::Limit, &path, format_args!("{} variants", variants.len()), allowed);
+            return None;
+        }
+        for variant in &variants {
+            self.name("name", &variant.name, &path.key(&variant.name));
+        }
+        Some(variants)
+    }
+
+    /// An empty name is none, as in flagd.
+    fn default_variant(&mut self, fields: &Fields<'_>, variants: &[Variant]) -> Option<usize> {
+        let json = match fields.get("defaultVariant") {
+            None | Some(Json::Null) => return None,
+            Some(json) if json.as_str() == Some("") => return None,
+            Some(json) => json,
+        };
+        let index = json.as_str().and_then(|name| variants.iter().position(|variant| variant.name == name));
+        if index.is_none() {
+            let allowed = format!("one of the flag's variants: {}", quoted(&variant_names(variants)));
+            fields.refuse_as(Code::DefaultVariant, "defaultVariant", allowed, self.findings);
+        }
+        index
+    }
+}
+
+/// Whether flagd takes it for a rule.
+pub(super) fn has_keys(json: &Json) -> bool {
+    match json {
+        Json::Null | Json::Bool(_) | Json::Number(_) => false,
+        Json::String(text) => !text.is_empty(),
+        Json::Array(items) => !items.is_empty(),
+        Json::Object(fields) => !fields.is_empty(),
     }
 }
 
 fn refuse(refusal: &Refusal, path: &Path<'_>, findings: &mut Findings) {
     let (code, allowed) = match refusal {
         Refusal::Circle(_) => (Code::Circle, "references that come to an end".to_owned()),
-        Refusal::Deep => (Code::Limit, format!("at most {MAX_DEPTH} operators below each other")),
-        Refusal::Big => (Code::Limit, format!("at most {MAX_NODES} nodes in all rules of the document")),
+        Refusal::Deep(most) => (Code::Limit, format!("at most {most} operators below each other")),
+        Refusal::Big(most) => (Code::Limit, format!("at most {most} nodes in all rules of the document")),
     };
     findings.add(code, path, refusal, allowed);
 }
 
-fn metadata(fields: &Fields<'_>, findings: &mut Findings) -> Vec<(String, Json)> {
-    let Some(json) = fields.object("metadata", findings) else { return Vec::new() };
-    let entries = Fields::last(json, &fields.path.key("metadata"), findings).unwrap_or_default();
-    entries.into_iter().map(|(key, json)| (key.to_owned(), json.clone())).collect()
-}
-
-fn variants(fields: &Fields<'_>, findings: &mut Findings) -> Option<Vec<Variant>> {
-    let Some(json) = fields.get("variants") else {
-        fields.refuse_as(Code::Document, "variants", "an object of at least one variant", findings);
-        return None;
-    };
-    let path = fields.path.key("variants");
-    let variants = Fields::last(json, &path, findings)?;
-    if variants.is_empty() || variants.len() > MAX_VARIANTS {
-        findings.add(
-            Code::Limit,
-            &path,
-            format_args!("{} variants", variants.len()),
-            format!("1 to {MAX_VARIANTS} variants"),
-        );
-        return None;
-    }
-    for (name, value) in &variants {
-        if name.len() > MAX_NAME_BYTES {
-            findings.add(
-                Code::Limit,
-                &path.key(name).name(),
-                format_args!("a name of {} bytes", name.len()),
-                format!("at most {MAX_NAME_BYTES} bytes"),
-            );
-        }
-        if matches!(value, Json::Null) {
-            findings.add(Code::Value, &path.key(name), value, "a boolean, string, number, object or array");
-        }
-    }
-    Some(variants.into_iter().map(|(name, value)| Variant { name: name.to_owned(), value: value.clone() }).collect())
-}
-
-fn default_variant(fields: &Fields<'_>, variants: &[Variant], findings: &mut Findings) -> Option<usize> {
-    match fields.get("defaultVariant") {
-        None | Some(Json::Null) => None,
-        Some(json) => {
-            let index = json.as_str().and_then(|name| variants.iter().position(|variant| variant.name == name));
-            if index.is_none() {
-                let names = quoted(&variant_names(variants));
-                fields.refuse_as(
-                    Code::DefaultVariant,
-                    "defaultVariant",
-                    format!("one of the flag's variants: {names}"),
-                    findings,
-                );
-            }
-            index
-        }
-    }
+fn metadata(json: Option<&Json>) -> Vec<(String, Json)> {
+    entries(json).into_iter().map(|(key, json)| (key.to_owned(), json.clone())).collect()
 }
 
 /// The names alone.

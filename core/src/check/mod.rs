@@ -2,19 +2,25 @@
 //! and what may. The controller runs exactly this before it publishes and the filter runs exactly this when it is configured, so that a
 //! refusal by a proxy is a defect of ours.
 //!
+//! - `entries`: flagd's objects as flagd reads them; `limits`: how much a document may be
 //! - `fields`: reading an object field by field: unknown keys, wrong kinds, the nearest known key
 //! - `flags`: flagd's part of the document
 //! - `weir`: identity and outputs
 //! - `rollouts`: rollouts, stages and policy
+//! - `lint`: what loads and should not: defects and warnings
 
+mod entries;
 mod fields;
 mod flags;
+mod limits;
+mod lint;
 mod rollouts;
 mod weir;
 
 pub use crate::code::{Code, Severity};
 pub use crate::finding::Finding;
 pub use fields::nearest;
+pub use limits::Limits;
 
 use crate::document::Document;
 use crate::finding::{Findings, Path};
@@ -42,20 +48,70 @@ pub const MAX_ATTRIBUTES: usize = 100;
 /// The longest key of a flag, name of a variant, header, cookie, path or salt, in bytes.
 pub const MAX_NAME_BYTES: usize = 256;
 
-/// Checks a flag document.
+/// Checks a flag document: what the filter does.
 ///
 /// # Errors
 /// Every error of it, each with its place, in the order of the text.
 pub fn check(text: &str) -> Result<Document, Vec<Finding>> {
-    let mut findings = Findings::default();
-    if text.len() > MAX_DOCUMENT_BYTES {
-        let allowed = format!("at most {MAX_DOCUMENT_BYTES} bytes");
-        findings.add(Code::Limit, &Path::Root, format_args!("{} bytes", text.len()), allowed);
-        return Err(findings.unplaced());
-    }
-    let json = Json::read(text).map_err(|error| vec![syntax(text, &error)])?;
-    let document = document(&json, &mut findings);
+    let (json, document, findings) = read(text, &Limits::default());
+    drop(json);
     if findings.is_empty() { Ok(document) } else { Err(findings.placed(text)) }
+}
+
+/// A document and everything that there is to say about it.
+#[derive(Clone, Debug)]
+pub struct Examined {
+    /// `None` if there is an error among the findings.
+    pub document: Option<Document>,
+    /// Errors, defects and warnings, each with its place, in the order of the text. At most 1,000 of each severity.
+    pub findings: Vec<Finding>,
+}
+
+impl Examined {
+    /// How many findings are of this severity.
+    #[must_use]
+    pub fn count(&self, severity: Severity) -> usize {
+        self.findings.iter().filter(|finding| finding.severity == severity).count()
+    }
+}
+
+/// Checks a flag document for people, within an operator's limits: errors, and what it loads with and should not.
+#[must_use]
+pub fn examine(text: &str, limits: &Limits) -> Examined {
+    let (json, document, mut findings) = read(text, limits);
+    let good = findings.is_empty();
+    if let Some(json) = json {
+        lint::run(&json, &document, &mut findings);
+    }
+    Examined { document: good.then_some(document), findings: findings.placed(text) }
+}
+
+/// The text as JSON and as a document; with findings, as much of it as could be read.
+fn read(text: &str, limits: &Limits) -> (Option<Json>, Document, Findings) {
+    let mut findings = Findings::default();
+    if text.len() > limits.document_bytes {
+        too_long(text.len(), limits, &mut findings);
+        return (None, Document::default(), findings);
+    }
+    match Json::read(text) {
+        Ok(json) => {
+            let limits = limits::own(&json).and(limits);
+            if text.len() > limits.document_bytes {
+                too_long(text.len(), &limits, &mut findings);
+            }
+            let document = document(&json, limits, &mut findings);
+            (Some(json), document, findings)
+        }
+        Err(error) => {
+            findings.add_placed(syntax(text, &error));
+            (None, Document::default(), findings)
+        }
+    }
+}
+
+fn too_long(length: usize, limits: &Limits, findings: &mut Findings) {
+    let allowed = format!("at most {} bytes", limits.document_bytes);
+    findings.add(Code::Limit, &Path::Root, format_args!("{length} bytes"), allowed);
 }
 
 /// Where the parser stopped. It counts bytes; people count characters.
@@ -71,13 +127,14 @@ fn syntax(text: &str, error: &serde_json::Error) -> Finding {
     finding
 }
 
-fn document(json: &Json, findings: &mut Findings) -> Document {
+fn document(json: &Json, limits: Limits, findings: &mut Findings) -> Document {
     let root = Path::Root;
-    let known = ["$schema", "flags", "$evaluators", "metadata", "weir"];
-    let Some(fields) = Fields::read(json, &root, &known, findings) else { return Document::default() };
-    fields.string("$schema", findings);
-    let mut document = Document::default();
-    flags::read(&fields, &mut document, findings);
+    let mut document = Document { limits, ..Document::default() };
+    let Some(fields) = Fields::open(json, &root) else {
+        findings.add(Code::Document, &root, json, "an object with flags");
+        return document;
+    };
+    flags::read(&fields, &limits, &mut document, findings);
     if let Some(json) = fields.get("weir") {
         weir::read(json, &root.key("weir"), &mut document, findings);
     }

@@ -3,8 +3,8 @@
 
 use super::fields::{Fields, suggest};
 use super::flags::quoted;
-use super::rollouts;
 use super::{MAX_ATTRIBUTES, MAX_IDENTITY, MAX_NAME_BYTES, MAX_OUTPUTS};
+use super::{limits, rollouts};
 use crate::code::Code;
 use crate::document::{AttributeSource, Document, Flag, Hashing, IdentitySource, Output, PathMatch};
 use crate::finding::{Findings, Path};
@@ -13,11 +13,12 @@ use crate::rule::TARGETING_KEY;
 
 /// Reads `weir` into the document.
 pub(super) fn read(json: &Json, path: &Path<'_>, document: &mut Document, findings: &mut Findings) {
-    let known = ["version", "hashing", "identity", "attributes", "outputs", "segments", "rollouts"];
+    let known = ["version", "hashing", "identity", "attributes", "outputs", "segments", "rollouts", "limits"];
     let Some(fields) = Fields::read(json, path, &known, findings) else { return };
     if fields.get("version").and_then(Json::as_number) != Some(1.0) {
         fields.refuse("version", "1", findings);
     }
+    limits::read(&fields, findings);
     fields.refuse_later("segments", "segments are", findings);
     document.hashing = hashing(&fields, findings);
     document.identity = identity(&fields, findings);

@@ -25,10 +25,10 @@ pub const MAX_NODES: usize = 500_000;
 pub(crate) enum Refusal {
     #[error("references in a circle: {}", .0.join(" -> "))]
     Circle(Vec<String>),
-    #[error("a rule more than {MAX_DEPTH} operators deep, evaluators included")]
-    Deep,
-    #[error("rules of more than {MAX_NODES} nodes in all")]
-    Big,
+    #[error("a rule more than {0} operators deep, evaluators included")]
+    Deep(usize),
+    #[error("rules of more than {0} nodes in all")]
+    Big(usize),
 }
 
 /// Compiles the rules of one document.
@@ -42,6 +42,10 @@ pub(crate) struct Compiler<'d> {
     attributes: HashMap<Box<str>, usize, Hashed>,
     nodes: usize,
     needs_time: bool,
+    /// At most so many operators below each other.
+    deepest: usize,
+    /// At most so many nodes.
+    most: usize,
 }
 
 /// Where in a rule.
@@ -66,6 +70,11 @@ type Built = Result<Node, Refusal>;
 
 impl<'d> Compiler<'d> {
     pub(crate) fn new(evaluators: impl Iterator<Item = (&'d str, &'d Json)>) -> Self {
+        Self::limited(evaluators, MAX_DEPTH, MAX_NODES)
+    }
+
+    /// One that refuses deeper and bigger rules.
+    pub(crate) fn limited(evaluators: impl Iterator<Item = (&'d str, &'d Json)>, deepest: usize, most: usize) -> Self {
         let mut this = Self {
             evaluators: evaluators.collect(),
             compiled: HashMap::default(),
@@ -73,6 +82,8 @@ impl<'d> Compiler<'d> {
             attributes: HashMap::default(),
             nodes: 0,
             needs_time: false,
+            deepest,
+            most,
         };
         this.attribute(super::TARGETING_KEY);
         this
@@ -111,12 +122,12 @@ impl<'d> Compiler<'d> {
     }
 
     fn build(&mut self, json: &'d Json, place: Place) -> Built {
-        if place.depth >= MAX_DEPTH {
-            return Err(Refusal::Deep);
+        if place.depth >= self.deepest {
+            return Err(Refusal::Deep(self.deepest));
         }
         self.nodes = self.nodes.saturating_add(1);
-        if self.nodes > MAX_NODES {
-            return Err(Refusal::Big);
+        if self.nodes > self.most {
+            return Err(Refusal::Big(self.most));
         }
         if is_plain(json) {
             return Ok(Node::Const(json.clone()));
@@ -178,8 +189,8 @@ impl<'d> Compiler<'d> {
             None => self.follow(name, place)?,
         };
         self.needs_time |= shared.needs_time;
-        if place.depth.saturating_add(shared.height) > MAX_DEPTH {
-            return Err(Refusal::Deep);
+        if place.depth.saturating_add(shared.height) > self.deepest {
+            return Err(Refusal::Deep(self.deepest));
         }
         Ok(match shared.node.constant() {
             Some(json) if !matches!(json, Json::Array(_) | Json::Object(_)) => Node::Const(json.clone()),

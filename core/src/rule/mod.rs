@@ -33,6 +33,16 @@ use node::Node;
 /// The attribute that says who is asking: attribute 0 of every document.
 pub const TARGETING_KEY: &str = "targetingKey";
 
+/// Whether `sem_ver` takes it as a version.
+pub(crate) fn is_version(json: &Json) -> bool {
+    semver::Version::of(&Value::from(json)).is_some()
+}
+
+/// Whether `sem_ver` takes it as an operator.
+pub(crate) fn is_version_operator(text: &str) -> bool {
+    semver::Operator::parse(text).is_some()
+}
+
 /// A compiled rule.
 #[derive(Debug, PartialEq)]
 pub struct Rule {
@@ -157,6 +167,11 @@ impl Rule {
     /// An operator that does not exist was met, or the work limit.
     pub fn evaluate<'a>(&'a self, question: &Question<'a>) -> Result<Value<'a>, RuleError> {
         eval::evaluate(&self.node, question)
+    }
+
+    /// What it is for everybody, if it depends on nothing.
+    pub(crate) const fn constant(&self) -> Option<&Json> {
+        self.node.constant()
     }
 
     /// Whether the time may matter: only then does it have to be known.

@@ -1,6 +1,7 @@
 //! What others say a flag file and a rule mean: flagd's testbed, its schemas' test documents, JSONLogic's own tests. Natively and in wasm32. The rows come
 //! from the registry, in one bundle that `cargo xtask test` makes and names in `WEIR_SUITES`.
 
+mod found;
 mod gherkin;
 mod jsonlogic;
 mod schemas;
