@@ -102,11 +102,9 @@ enum Targeted {
 fn targeted<R: Request>(rule: &Rule, flag: &PlannedFlag, asked: &Asked<'_, R>) -> Targeted {
     let now_ms = if rule.needs_time() { asked.now_ms() } else { 0 };
     let question = Question::new(&flag.key, asked).at(now_ms).hashing(asked.hashing());
-    match target(rule, &question) {
+    match target(rule, &question, |name| flag.variants.iter().position(|variant| variant == name)) {
         Ok(None) => Targeted::Nobody,
-        Ok(Some(name)) => {
-            flag.variants.iter().position(|variant| **variant == *name).map_or(Targeted::Error, Targeted::Variant)
-        }
+        Ok(Some(index)) => Targeted::Variant(index),
         Err(_) => Targeted::Error,
     }
 }

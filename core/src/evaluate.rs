@@ -6,7 +6,6 @@ use std::collections::HashMap;
 use crate::document::{Document, Flag};
 use crate::json::Json;
 use crate::rule::set::Hashed;
-use crate::rule::value::Text;
 use crate::rule::{Context, Question, Rule, RuleError, Value};
 
 /// A document whose flags can be asked for.
@@ -26,9 +25,9 @@ pub struct Resolution<'a> {
     /// Why.
     pub reason: Reason,
     /// What went wrong; the reason is then [`Reason::Error`].
-    pub error: Option<Error>,
-    flag_metadata: &'a [(String, Json)],
-    set_metadata: &'a [(String, Json)],
+    pub error: Option<Box<Error>>,
+    flag: Option<&'a Flag>,
+    document: &'a Document,
 }
 
 /// Why, in flagd's words.
@@ -102,6 +101,7 @@ impl FlagSet {
 
     /// The flag of that key.
     #[must_use]
+    #[inline]
     pub fn flag(&self, key: &str) -> Option<&Flag> {
         self.index.get(key).and_then(|index| self.document.flags.get(*index))
     }
@@ -109,86 +109,125 @@ impl FlagSet {
     /// What the flag is in this context at this time, in milliseconds since the Unix epoch.
     #[must_use]
     pub fn evaluate<'a>(&'a self, key: &str, context: &'a dyn Context, now_ms: u64) -> Resolution<'a> {
-        let set_metadata = self.document.metadata.as_slice();
+        let document = &self.document;
         let Some(flag) = self.flag(key) else {
-            let error = Error { code: ErrorCode::FlagNotFound, message: format!("no flag has the key {key:?}") };
-            return Resolution::error(error, &[], set_metadata);
+            return Resolution::error(not_found(key), None, document);
         };
         if !flag.enabled {
-            return Resolution::new(flag, None, Reason::Disabled, set_metadata);
+            return Resolution::new(flag, None, Reason::Disabled, document);
         }
-        let Some(rule) = &flag.targeting else {
-            let reason = if flag.default_variant.is_some() { Reason::Static } else { Reason::Default };
-            return Resolution::new(flag, flag.default_variant, reason, set_metadata);
-        };
-        let question = Question::new(&flag.key, context).at(now_ms).hashing(self.document.hashing);
-        match target(rule, &question) {
-            Ok(None) => Resolution::new(flag, flag.default_variant, Reason::Default, set_metadata),
-            Ok(Some(name)) => match flag.variants.iter().position(|variant| variant.name == *name) {
-                Some(index) => Resolution::new(flag, Some(index), Reason::TargetingMatch, set_metadata),
-                None => Resolution::error(no_variant(&name), &flag.metadata, set_metadata),
-            },
-            Err(error) => Resolution::error(error, &flag.metadata, set_metadata),
+        match &flag.targeting {
+            Some(rule) => {
+                let question = Question::new(&flag.key, context).at(now_ms).hashing(document.hashing);
+                targeted(rule, &question, flag, document)
+            }
+            None => {
+                let reason = if flag.default_variant.is_some() { Reason::Static } else { Reason::Default };
+                Resolution::new(flag, flag.default_variant, reason, document)
+            }
         }
     }
 }
 
-/// The name of the variant that a rule gives; `None` leaves it to the defaultVariant.
+#[inline(never)]
+fn targeted<'a>(rule: &'a Rule, question: &Question<'a>, flag: &'a Flag, document: &'a Document) -> Resolution<'a> {
+    match target(rule, question, |name| flag.variants.iter().position(|variant| variant.name == name)) {
+        Ok(None) => Resolution::new(flag, flag.default_variant, Reason::Default, document),
+        Ok(index) => Resolution::new(flag, index, Reason::TargetingMatch, document),
+        Err(error) => Resolution::error(error, Some(flag), document),
+    }
+}
+
+#[cold]
+fn not_found(key: &str) -> Box<Error> {
+    Error::new(ErrorCode::FlagNotFound, format!("no flag has the key {key:?}"))
+}
+
+/// Which variant a rule names, where `find` knows them by their names; `None` leaves it to the defaultVariant.
 ///
 /// # Errors
-/// What flagd answers with an error: the rule can't be evaluated, or gives what can't be a name.
-pub fn target<'a>(rule: &'a Rule, question: &Question<'a>) -> Result<Option<Text<'a>>, Error> {
-    let error = |code, message| Err(Error { code, message });
-    match rule.evaluate(question) {
+/// What flagd answers with an error: the rule can't be evaluated, or gives what names no variant.
+#[inline]
+pub fn target<'a>(
+    rule: &'a Rule,
+    question: &Question<'a>,
+    find: impl Fn(&str) -> Option<usize>,
+) -> Result<Option<usize>, Box<Error>> {
+    rule.ask(question, |outcome| match outcome {
+        Ok(Value::Text(name)) => find(name).map(Some).ok_or_else(|| no_variant(name)),
         Ok(Value::Null) => Ok(None),
-        Ok(Value::Number(number)) if !number.is_finite() => {
-            error(ErrorCode::ParseError, format!("the rule gives {number}, which is no number of JSON"))
+        Ok(Value::Bool(bool)) => {
+            let name = if *bool { "true" } else { "false" };
+            find(name).map(Some).ok_or_else(|| no_variant(name))
         }
-        Ok(value @ (Value::Text(_) | Value::Bool(_) | Value::Number(_))) => Ok(Some(value.text())),
-        Ok(Value::Json(_) | Value::List(_) | Value::Map(_)) => {
-            error(ErrorCode::General, "the rule gives an array or object, not the name of a variant".to_owned())
+        Ok(value) => unusual(value, &find),
+        Err(cause) => Err(failed(&cause)),
+    })
+}
+
+/// A rule that gives a number means the variant that is called so.
+#[cold]
+fn unusual(value: &Value<'_>, find: &dyn Fn(&str) -> Option<usize>) -> Result<Option<usize>, Box<Error>> {
+    match value {
+        Value::Number(number) if !number.is_finite() => {
+            let message = format!("the rule gives {number}, which is no number of JSON");
+            Err(Error::new(ErrorCode::ParseError, message))
         }
-        Err(cause @ RuleError::UnknownOperator(_)) => error(ErrorCode::ParseError, cause.to_string()),
-        Err(cause @ RuleError::TooMuchWork) => error(ErrorCode::General, cause.to_string()),
+        Value::Json(_) | Value::List(_) | Value::Map(_) => {
+            let message = "the rule gives an array or object, not the name of a variant".to_owned();
+            Err(Error::new(ErrorCode::General, message))
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) => {
+            let name = value.text();
+            find(&name).map(Some).ok_or_else(|| no_variant(&name))
+        }
     }
 }
 
-/// The rule named a variant that the flag does not have.
-#[must_use]
-pub(crate) fn no_variant(name: &str) -> Error {
-    Error {
-        code: ErrorCode::General,
-        message: format!("the rule gives {name:?}, which is none of the flag's variants"),
+#[cold]
+fn failed(cause: &RuleError) -> Box<Error> {
+    let code = match cause {
+        RuleError::UnknownOperator(_) => ErrorCode::ParseError,
+        RuleError::TooMuchWork => ErrorCode::General,
+    };
+    Error::new(code, cause.to_string())
+}
+
+#[cold]
+fn no_variant(name: &str) -> Box<Error> {
+    Error::new(ErrorCode::General, format!("the rule gives {name:?}, which is none of the flag's variants"))
+}
+
+impl Error {
+    fn new(code: ErrorCode, message: String) -> Box<Self> {
+        Box::new(Self { code, message })
     }
 }
 
 impl<'a> Resolution<'a> {
-    pub(crate) fn new(
-        flag: &'a Flag,
-        variant: Option<usize>,
-        reason: Reason,
-        set_metadata: &'a [(String, Json)],
-    ) -> Self {
+    pub(crate) fn new(flag: &'a Flag, variant: Option<usize>, reason: Reason, document: &'a Document) -> Self {
         let variant = variant.and_then(|index| flag.variants.get(index));
         Self {
             value: variant.map(|variant| &variant.value),
             variant: variant.map(|variant| variant.name.as_str()),
             reason,
             error: None,
-            flag_metadata: &flag.metadata,
-            set_metadata,
+            flag: Some(flag),
+            document,
         }
     }
 
-    fn error(error: Error, flag_metadata: &'a [(String, Json)], set_metadata: &'a [(String, Json)]) -> Self {
-        Self { value: None, variant: None, reason: Reason::Error, error: Some(error), flag_metadata, set_metadata }
+    #[cold]
+    fn error(error: Box<Error>, flag: Option<&'a Flag>, document: &'a Document) -> Self {
+        Self { value: None, variant: None, reason: Reason::Error, error: Some(error), flag, document }
     }
 
     /// The flag's metadata and, where it has none of that name, the flag set's.
     pub fn metadata(&self) -> impl Iterator<Item = (&'a str, &'a Json)> + '_ {
-        let own = |key: &str| self.flag_metadata.iter().any(|(name, _)| name == key);
-        let inherited = self.set_metadata.iter().filter(move |(key, _)| !own(key));
-        self.flag_metadata.iter().chain(inherited).map(|(key, json)| (key.as_str(), json))
+        let own = self.flag.map_or(&[][..], |flag| &flag.metadata);
+        let named = |key: &str| own.iter().any(|(name, _)| name == key);
+        let inherited = self.document.metadata.iter().filter(move |(key, _)| !named(key));
+        own.iter().chain(inherited).map(|(key, json)| (key.as_str(), json))
     }
 
     /// The same as an application gets it that asks for a kind of value: TYPE_MISMATCH if it is another. A number with a fraction is no integer.
@@ -197,7 +236,7 @@ impl<'a> Resolution<'a> {
         match self.value {
             Some(value) if !kind.takes(value) => {
                 let message = format!("the value is {value}, and {kind} was asked for");
-                Self::error(Error { code: ErrorCode::TypeMismatch, message }, self.flag_metadata, self.set_metadata)
+                Self::error(Error::new(ErrorCode::TypeMismatch, message), self.flag, self.document)
             }
             _ => self,
         }

@@ -14,28 +14,67 @@ const C2: u32 = 0x1b87_3593;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Murmur3 {
     state: u32,
+    /// Up to three bytes that fill no block yet, from the lowest.
     tail: u32,
     length: u32,
 }
 
 impl Murmur3 {
     /// Takes more bytes.
-    #[must_use]
-    pub fn update(mut self, bytes: &[u8]) -> Self {
-        for &byte in bytes {
-            let shift = (self.length & 3) << 3;
-            self.tail |= u32::from(byte) << shift;
-            self.length = self.length.wrapping_add(1);
-            if self.length & 3 == 0 {
-                self.state =
-                    (self.state ^ scramble(self.tail)).rotate_left(13).wrapping_mul(5).wrapping_add(0xe654_6b64);
-                self.tail = 0;
+    #[inline]
+    pub fn put(&mut self, bytes: &[u8]) {
+        let pending = (self.length & 3) << 3;
+        self.length = self.length.wrapping_add(low(bytes.len()));
+        let (words, rest) = bytes.as_chunks::<4>();
+        if pending == 0 {
+            for word in words {
+                self.mix(u32::from_le_bytes(*word));
+            }
+        } else {
+            for word in words {
+                self.shift_in(u32::from_le_bytes(*word), pending);
             }
         }
-        self
+        match *rest {
+            [] => {}
+            [a] => self.put_few(u32::from(a), 8, pending),
+            [a, b] => self.put_few(u32::from_le_bytes([a, b, 0, 0]), 16, pending),
+            [a, b, c, ..] => self.put_few(u32::from_le_bytes([a, b, c, 0]), 24, pending),
+        }
+    }
+
+    /// Takes one byte more.
+    #[inline]
+    pub fn put_byte(&mut self, byte: u8) {
+        let pending = (self.length & 3) << 3;
+        self.length = self.length.wrapping_add(1);
+        self.put_few(u32::from(byte), 8, pending);
+    }
+
+    /// Less than a word, of so many bits.
+    #[inline]
+    fn put_few(&mut self, word: u32, bits: u32, pending: u32) {
+        if pending.saturating_add(bits) < 32 {
+            self.tail |= word << pending;
+        } else {
+            self.shift_in(word, pending);
+        }
+    }
+
+    /// A block that begins with the pending bits; as many of the word's own are pending after it.
+    #[inline]
+    fn shift_in(&mut self, word: u32, pending: u32) {
+        self.mix(self.tail | word << pending);
+        self.tail = word >> 32_u32.wrapping_sub(pending);
+    }
+
+    #[inline]
+    fn mix(&mut self, block: u32) {
+        self.state = (self.state ^ scramble(block)).rotate_left(13).wrapping_mul(5).wrapping_add(0xe654_6b64);
     }
 
     /// The hash of all bytes so far.
+    #[inline]
     #[must_use]
     pub fn finish(self) -> u32 {
         let mut h = self.state ^ scramble(self.tail) ^ self.length;
@@ -49,10 +88,18 @@ fn scramble(block: u32) -> u32 {
     block.wrapping_mul(C1).rotate_left(15).wrapping_mul(C2)
 }
 
+/// The length modulo 2^32, which is what the algorithm takes in.
+#[expect(clippy::cast_possible_truncation, reason = "said above")]
+const fn low(length: usize) -> u32 {
+    length as u32
+}
+
 /// The hash of the parts as if they were one run of bytes.
 #[must_use]
 pub fn murmur3_32_parts(parts: &[&[u8]]) -> u32 {
-    parts.iter().fold(Murmur3::default(), |hash, part| hash.update(part)).finish()
+    let mut hash = Murmur3::default();
+    parts.iter().for_each(|part| hash.put(part));
+    hash.finish()
 }
 
 /// A hash scaled to `0..total`, exactly in proportion: flagd's `(hash x total) >> 32`.
@@ -72,4 +119,43 @@ pub fn sha256_hex(text: &str) -> String {
         let _: Result<(), std::fmt::Error> = write!(hex, "{byte:02x}");
     }
     hex
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As Austin Appleby's file has it, byte by byte.
+    fn plain(bytes: &[u8]) -> u32 {
+        let (mut state, mut chunks) = (0_u32, bytes.chunks_exact(4));
+        for chunk in &mut chunks {
+            let block = u32::from_le_bytes(chunk.try_into().unwrap());
+            state = (state ^ scramble(block)).rotate_left(13).wrapping_mul(5).wrapping_add(0xe654_6b64);
+        }
+        let tail = chunks.remainder().iter().rev().fold(0, |tail, byte| tail << 8 | u32::from(*byte));
+        Murmur3 { state, tail, length: u32::try_from(bytes.len()).unwrap() }.finish()
+    }
+
+    #[test]
+    fn however_bytes_are_parted_the_hash_is_the_same() {
+        let bytes: Vec<u8> = (0_u8..23).map(|i| i.wrapping_mul(97) ^ 0x80).collect();
+        for length in 0..bytes.len() {
+            let whole = &bytes[..length];
+            let expected = plain(whole);
+            assert_eq!(murmur3_32_parts(&[whole]), expected, "{length}");
+            for first in 0..=length {
+                for second in first..=length {
+                    let parts = [&whole[..first], &whole[first..second], &whole[second..]];
+                    assert_eq!(murmur3_32_parts(&parts), expected, "{first} {second} {length}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn published_vectors() {
+        for (text, hash) in [("", 0), ("a", 0x3c25_69b2), ("abc", 0xb3dd_93fa), ("Hello, world!", 0xc036_3e43)] {
+            assert_eq!(murmur3_32_parts(&[text.as_bytes()]), hash, "{text}");
+        }
+    }
 }

@@ -121,7 +121,11 @@ impl Split {
         let parts = [self.prefix.as_str(), targeting_key];
         match self.hashing {
             Hashing::FlagdV2 => murmur3_32_parts(&parts.map(str::as_bytes)),
-            Hashing::FlagdV3 => encode_text(Murmur3::default(), &parts).finish(),
+            Hashing::FlagdV3 => {
+                let mut hash = Murmur3::default();
+                encode_text(&mut hash, &parts);
+                hash.finish()
+            }
         }
     }
 

@@ -44,7 +44,7 @@ impl<'a> Served<'a> {
             Some(rollout) => self.variant(flag, &rollout.control, Reason::Static),
             None => {
                 let reason = if flag.default_variant.is_some() { Reason::Static } else { Reason::Default };
-                Resolution::new(flag, flag.default_variant, reason, &self.flags.document().metadata)
+                Resolution::new(flag, flag.default_variant, reason, self.flags.document())
             }
         }
     }
@@ -81,7 +81,7 @@ impl<'a> Served<'a> {
 
     fn variant(&self, flag: &'a Flag, name: &str, reason: Reason) -> Resolution<'a> {
         let index = flag.variants.iter().position(|variant| variant.name == name);
-        Resolution::new(flag, index, reason, &self.flags.document().metadata)
+        Resolution::new(flag, index, reason, self.flags.document())
     }
 }
 

@@ -2,7 +2,7 @@
 //! `rule::fractional`'s, told step by step; a test holds the two against each other.
 
 use crate::document::{Flag, Hashing};
-use crate::hash::{Murmur3, scale};
+use crate::hash::{murmur3_32_parts, scale};
 use crate::json::Json;
 use crate::rule::Value;
 use crate::rule::cbor;
@@ -90,7 +90,7 @@ impl Fate {
 
     fn place(value: Json, bytes: Vec<u8>, buckets: Vec<Bucket>) -> Self {
         let total = buckets.last().map_or(0, |bucket| bucket.to);
-        let hash = Murmur3::default().update(&bytes).finish();
+        let hash = murmur3_32_parts(&[&bytes]);
         let place = scale(hash, total);
         match buckets.iter().position(|bucket| place < bucket.to) {
             Some(chosen) => Self::Bucket(Hashed { value, bytes, hash, total, place, buckets, chosen }),
@@ -145,7 +145,11 @@ impl User<'_> {
     fn encoded(&self, value: &Json) -> Vec<u8> {
         match (self.hashing, value) {
             (Hashing::FlagdV2, Json::String(text)) => text.as_bytes().to_vec(),
-            _ => cbor::encode(Vec::new(), &Value::from(value)),
+            _ => {
+                let mut bytes = Vec::new();
+                cbor::encode(&mut bytes, &Value::from(value));
+                bytes
+            }
         }
     }
 }

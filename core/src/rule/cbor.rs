@@ -11,87 +11,110 @@ const ARRAY: u8 = 4;
 const MAP: u8 = 5;
 
 /// Takes the bytes of an encoding, in order.
-pub(crate) trait Sink: Sized {
-    /// With these bytes added.
-    fn update(self, bytes: &[u8]) -> Self;
+pub(crate) trait Sink {
+    /// Takes these bytes.
+    fn put(&mut self, bytes: &[u8]);
+
+    /// Takes one byte.
+    fn put_byte(&mut self, byte: u8) {
+        self.put(&[byte]);
+    }
 }
 
 impl Sink for Murmur3 {
-    fn update(self, bytes: &[u8]) -> Self {
-        Self::update(self, bytes)
+    #[inline]
+    fn put(&mut self, bytes: &[u8]) {
+        Self::put(self, bytes);
+    }
+
+    #[inline]
+    fn put_byte(&mut self, byte: u8) {
+        Self::put_byte(self, byte);
     }
 }
 
 /// The bytes themselves, for people to see.
 impl Sink for Vec<u8> {
-    fn update(mut self, bytes: &[u8]) -> Self {
+    fn put(&mut self, bytes: &[u8]) {
         self.extend_from_slice(bytes);
-        self
     }
 }
 
-/// The hash with the value's encoding added.
-pub(crate) fn encode<S: Sink>(hash: S, value: &Value<'_>) -> S {
+/// Adds the value's encoding to the hash.
+pub(crate) fn encode(hash: &mut impl Sink, value: &Value<'_>) {
     match value {
-        Value::Null => hash.update(&[0xf6]),
-        Value::Bool(true) => hash.update(&[0xf5]),
-        Value::Bool(false) => hash.update(&[0xf4]),
+        Value::Null => hash.put_byte(0xf6),
+        Value::Bool(true) => hash.put_byte(0xf5),
+        Value::Bool(false) => hash.put_byte(0xf4),
         Value::Number(number) => encode_number(hash, *number),
         Value::Text(text) => encode_text(hash, &[text]),
         Value::Json(Json::Object(_)) | Value::Map(_) => encode_map(hash, value.fields().unwrap_or_default()),
         Value::Json(_) | Value::List(_) => {
-            let hash = head(hash, ARRAY, value.len().unwrap_or(0) as u64);
-            value.items().into_iter().flatten().fold(hash, |hash, item| encode(hash, &item))
+            head(hash, ARRAY, value.len().unwrap_or(0) as u64);
+            value.items().into_iter().flatten().for_each(|item| encode(hash, &item));
         }
     }
 }
 
 /// One text, given in parts.
-pub(crate) fn encode_text<S: Sink>(hash: S, parts: &[&str]) -> S {
+#[inline]
+pub(crate) fn encode_text(hash: &mut impl Sink, parts: &[&str]) {
     let length = parts.iter().fold(0, |sum: usize, part| sum.saturating_add(part.len()));
-    parts.iter().fold(head(hash, TEXT, length as u64), |hash, part| hash.update(part.as_bytes()))
+    head(hash, TEXT, length as u64);
+    parts.iter().for_each(|part| hash.put(part.as_bytes()));
 }
 
 /// The head of an array of so many items.
-pub(crate) fn array_head<S: Sink>(hash: S, items: u64) -> S {
-    head(hash, ARRAY, items)
+#[inline]
+pub(crate) fn array_head(hash: &mut impl Sink, items: u64) {
+    head(hash, ARRAY, items);
 }
 
 /// Keys in the order of their encodings, which is by length and then by bytes; of a key that stands twice the last.
-fn encode_map<S: Sink>(hash: S, mut fields: Vec<(&str, Value<'_>)>) -> S {
+fn encode_map(hash: &mut impl Sink, mut fields: Vec<(&str, Value<'_>)>) {
     fields.reverse();
     fields.sort_by(|(a, _), (b, _)| a.len().cmp(&b.len()).then_with(|| a.as_bytes().cmp(b.as_bytes())));
     fields.dedup_by(|(later, _), (kept, _)| later == kept);
-    let hash = head(hash, MAP, fields.len() as u64);
-    fields.iter().fold(hash, |hash, (key, value)| encode(encode_text(hash, &[key]), value))
+    head(hash, MAP, fields.len() as u64);
+    for (key, value) in &fields {
+        encode_text(hash, &[key]);
+        encode(hash, value);
+    }
 }
 
 /// A whole number is an integer where 64 bits hold it, so 1.0 and 1 are one; any other is the shortest float that loses nothing.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked: whole and within the range")]
-fn encode_number<S: Sink>(hash: S, number: f64) -> S {
+fn encode_number(hash: &mut impl Sink, number: f64) {
     const TWO_64: f64 = 18_446_744_073_709_551_616.0;
     const TWO_63: f64 = 9_223_372_036_854_775_808.0;
     if number.fract() == 0.0 && (0.0..TWO_64).contains(&number) {
-        head(hash, UNSIGNED, number as u64)
+        head(hash, UNSIGNED, number as u64);
     } else if number.fract() == 0.0 && (-TWO_63..0.0).contains(&number) {
-        head(hash, NEGATIVE, !(number as i64).cast_unsigned())
+        head(hash, NEGATIVE, !(number as i64).cast_unsigned());
     } else {
-        encode_float(hash, number)
+        encode_float(hash, number);
     }
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "the loss is what is looked for")]
-fn encode_float<S: Sink>(hash: S, number: f64) -> S {
+fn encode_float(hash: &mut impl Sink, number: f64) {
     if number.is_nan() {
-        return hash.update(&[0xf9, 0x7e, 0x00]);
+        return hash.put(&[0xf9, 0x7e, 0x00]);
     }
     let single = number as f32;
     if f64::from(single) != number {
-        return hash.update(&[0xfb]).update(&number.to_be_bytes());
+        hash.put_byte(0xfb);
+        return hash.put(&number.to_be_bytes());
     }
     match half(single) {
-        Some(half) => hash.update(&[0xf9]).update(&half.to_be_bytes()),
-        None => hash.update(&[0xfa]).update(&single.to_be_bytes()),
+        Some(half) => {
+            hash.put_byte(0xf9);
+            hash.put(&half.to_be_bytes());
+        }
+        None => {
+            hash.put_byte(0xfa);
+            hash.put(&single.to_be_bytes());
+        }
     }
 }
 
@@ -122,27 +145,38 @@ fn half(single: f32) -> Option<u16> {
 }
 
 /// A head in its shortest form.
-fn head<S: Sink>(hash: S, kind: u8, number: u64) -> S {
-    let kind = kind << 5;
+#[inline]
+fn head(hash: &mut impl Sink, kind: u8, number: u64) {
+    match u8::try_from(number) {
+        Ok(short @ 0..24) => hash.put_byte(kind << 5 | short),
+        _ => long_head(hash, kind << 5, number),
+    }
+}
+
+fn long_head(hash: &mut impl Sink, kind: u8, number: u64) {
     let [_, _, _, _, b3, b2, b1, b0] = number.to_be_bytes();
     match number {
-        0..24 => hash.update(&[kind | b0]),
-        24..0x100 => hash.update(&[kind | 24, b0]),
-        0x100..0x1_0000 => hash.update(&[kind | 25, b1, b0]),
-        0x1_0000..0x1_0000_0000 => hash.update(&[kind | 26, b3, b2, b1, b0]),
-        _ => hash.update(&[kind | 27]).update(&number.to_be_bytes()),
+        0..0x100 => hash.put(&[kind | 24, b0]),
+        0x100..0x1_0000 => hash.put(&[kind | 25, b1, b0]),
+        0x1_0000..0x1_0000_0000 => hash.put(&[kind | 26, b3, b2, b1, b0]),
+        _ => {
+            hash.put_byte(kind | 27);
+            hash.put(&number.to_be_bytes());
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hash::murmur3_32_parts;
 
     /// The hash of the bytes is as good as the bytes, and is what matters.
     fn check(json: &str, bytes: &[u8]) {
         let json = Json::read(json).unwrap();
-        let found = encode(Murmur3::default(), &Value::from(&json)).finish();
-        assert_eq!(found, Murmur3::default().update(bytes).finish(), "{json:?}");
+        let mut found = Murmur3::default();
+        encode(&mut found, &Value::from(&json));
+        assert_eq!(found.finish(), murmur3_32_parts(&[bytes]), "{json:?}");
     }
 
     #[test]

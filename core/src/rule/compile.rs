@@ -6,9 +6,10 @@ use std::collections::HashMap;
 use std::slice::from_ref;
 use std::sync::Arc;
 
-use super::eval::fold;
+use super::fold::fold;
 use super::fractional;
 use super::node::{Attribute, Comparison, Evaluator, From, Node, Op, Over, Set, Var};
+use super::number::Digits;
 use super::semver::{Operator, Version};
 use super::set::Hashed;
 use super::value::Value;
@@ -118,7 +119,7 @@ impl<'d> Compiler<'d> {
     fn attribute(&mut self, name: &str) -> Attribute {
         let next = self.attributes.len();
         let slot = *self.attributes.entry(name.into()).or_insert(next);
-        Attribute { name: name.into(), slot }
+        Attribute { name: name.to_owned().into(), slot }
     }
 
     fn build(&mut self, json: &'d Json, place: Place) -> Built {
@@ -233,8 +234,10 @@ impl<'d> Compiler<'d> {
         };
         let mut path: Vec<Box<str>> =
             if path.is_empty() { Vec::new() } else { path.split('.').map(Into::into).collect() };
-        let from = self.from(&mut path, place);
-        Ok(Node::Var(Var { from, path, default }))
+        Ok(match (self.from(&mut path, place), path.as_slice(), default) {
+            (From::Context(attribute), [], None) => Node::Attribute(attribute),
+            (from, _, default) => Node::Var(Box::new(Var { from, path, default })),
+        })
     }
 
     /// Where a path begins; takes from it what is settled by that.
@@ -261,7 +264,8 @@ impl<'d> Compiler<'d> {
             && items.iter().all(is_plain)
         {
             self.nodes = self.nodes.saturating_add(1);
-            return Ok(fold(Node::InSet(Box::new(self.build(needle, place.below())?), Set::new(items))));
+            let needle = self.build(needle, place.below())?;
+            return Ok(fold(Node::InSet(Box::new((needle, Set::new(items))))));
         }
         let mut nodes = self.all(arguments.get(..2).unwrap_or(arguments), place)?;
         nodes.resize(2, Node::Const(Json::Null));
@@ -273,8 +277,10 @@ impl<'d> Compiler<'d> {
         if let [_, operator, target] = nodes.as_slice()
             && let (Some(operator), Some(target)) = (operator.constant(), target.constant())
         {
-            let known = operator.as_str().and_then(Operator::parse).zip(Version::of(&Value::from(target)));
-            return Ok(fold(Node::SemVer(Box::new(nodes.swap_remove(0)), known)));
+            let (target, mut digits) = (Value::from(target), Digits::default());
+            let wanted = operator.as_str().and_then(Operator::parse).zip(Version::of(&target, &mut digits));
+            let wanted = wanted.map(|(operator, version)| (operator, version.owned()));
+            return Ok(fold(Node::SemVer(Box::new((nodes.swap_remove(0), wanted)))));
         }
         Ok(fold(Node::Apply(Op::SemVer, nodes)))
     }

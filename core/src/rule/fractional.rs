@@ -1,9 +1,11 @@
 //! `fractional`: users into buckets, in proportion to whole weights, in flagd's dialects v3 and v2. Owns the bytes that are hashed and what makes a
 //! bucket sound; integer arithmetic only, so every target and every engine gives the same user the same bucket.
 
+use super::Context;
 use super::cbor;
+use super::look::SUBJECT;
 use super::node::{Fractional, Node, Op};
-use super::value::{Text, Value};
+use super::value::Value;
 use crate::document::Hashing;
 use crate::hash::{Murmur3, scale};
 use crate::json::Json;
@@ -57,7 +59,7 @@ pub(crate) fn apply<'a>(arguments: &[Value<'a>], user: &User<'_>) -> Value<'a> {
         }
         sound.push((total, variant));
     }
-    match user.hash(key) {
+    match key.map_or_else(|| user.hash(), |key| user.hash_value(key)) {
         Some(hash) if total > 0 => {
             let place = scale(hash, total);
             sound.into_iter().find(|(end, _)| place < *end).map_or(Value::Null, |(_, variant)| variant)
@@ -66,11 +68,13 @@ pub(crate) fn apply<'a>(arguments: &[Value<'a>], user: &User<'_>) -> Value<'a> {
     }
 }
 
-/// The compiled form with its explicit value, which is no array.
-pub(crate) fn choose<'a>(fractional: &'a Fractional, key: Option<&Value<'_>>, user: &User<'_>) -> Value<'a> {
-    let Some(hash) = user.hash(key) else { return Value::Null };
-    let place = scale(hash, fractional.total);
-    fractional.buckets.iter().find(|(end, _)| place < *end).map_or(Value::Null, |(_, variant)| Value::from(variant))
+impl Fractional {
+    /// The variant of a user with that hash; null for one who has none.
+    pub(crate) fn at(&self, hash: Option<u32>) -> Value<'_> {
+        let Some(hash) = hash else { return Value::Null };
+        let place = scale(hash, self.total);
+        self.buckets.iter().find(|(end, _)| place < *end).map_or(Value::Null, |(_, variant)| Value::from(variant))
+    }
 }
 
 /// A bucket's variant and weight: an array of a scalar and, if it is not 1, a whole number up to 2^31 - 1. One below 0 counts as 0.
@@ -95,36 +99,57 @@ pub(crate) fn bucket<'a>(value: &Value<'a>) -> Option<(Value<'a>, u32)> {
 /// Who is split: what a rule's `fractional` hashes when it names no value of its own.
 pub(crate) struct User<'u> {
     pub(crate) flag: &'u str,
-    /// A text, or else there is none.
-    pub(crate) targeting_key: Option<Text<'u>>,
+    pub(crate) context: &'u dyn Context,
     pub(crate) hashing: Hashing,
 }
 
 impl User<'_> {
-    /// The hash of the explicit value, or of flagKey and targetingKey.
+    /// The hash of flagKey and targetingKey, which must be a text and not empty.
+    pub(crate) fn hash(&self) -> Option<u32> {
+        let Some(Value::Text(key)) = self.context.get(&SUBJECT) else { return None };
+        if key.is_empty() {
+            return None;
+        }
+        let mut hash = Murmur3::default();
+        match self.hashing {
+            Hashing::FlagdV3 => {
+                cbor::array_head(&mut hash, 2);
+                cbor::encode_text(&mut hash, &[self.flag]);
+                cbor::encode_text(&mut hash, &[&key]);
+            }
+            Hashing::FlagdV2 => {
+                hash.put(self.flag.as_bytes());
+                hash.put(key.as_bytes());
+            }
+        }
+        Some(hash.finish())
+    }
+
+    /// The hash of an explicit value.
     ///
-    /// They differ where flagd's dialects do: v3 hashes any value, and null gives null; v2 hashes texts only, and null counts as not given (as in flagd's
+    /// The dialects differ where flagd's do: v3 hashes any value, and null gives null; v2 hashes texts only, and null counts as not given (as in flagd's
     /// own Go; its JavaScript gives null).
-    pub(crate) fn hash(&self, key: Option<&Value<'_>>) -> Option<u32> {
-        let hash = Murmur3::default();
-        match (self.hashing, key) {
-            (Hashing::FlagdV3, Some(Value::Null)) => None,
-            (Hashing::FlagdV3, Some(value)) => Some(cbor::encode(hash, value).finish()),
-            (Hashing::FlagdV3, None) => {
-                let key = self.targeting_key()?;
-                let hash = cbor::encode_text(cbor::array_head(hash, 2), &[self.flag]);
-                Some(cbor::encode_text(hash, &[key]).finish())
+    pub(crate) fn hash_value(&self, value: &Value<'_>) -> Option<u32> {
+        match (self.hashing, value) {
+            (_, Value::Text(text)) => Some(self.hash_parts(&[text])),
+            (Hashing::FlagdV3, Value::Null) => None,
+            (Hashing::FlagdV3, value) => {
+                let mut hash = Murmur3::default();
+                cbor::encode(&mut hash, value);
+                Some(hash.finish())
             }
-            (Hashing::FlagdV2, Some(Value::Text(text))) => Some(hash.update(text.as_bytes()).finish()),
-            (Hashing::FlagdV2, None | Some(Value::Null)) => {
-                let key = self.targeting_key()?;
-                Some(hash.update(self.flag.as_bytes()).update(key.as_bytes()).finish())
-            }
-            (Hashing::FlagdV2, Some(_)) => None,
+            (Hashing::FlagdV2, Value::Null) => self.hash(),
+            (Hashing::FlagdV2, _) => None,
         }
     }
 
-    fn targeting_key(&self) -> Option<&str> {
-        self.targeting_key.as_deref().filter(|key| !key.is_empty())
+    /// The hash of a text in parts.
+    pub(crate) fn hash_parts(&self, parts: &[&str]) -> u32 {
+        let mut hash = Murmur3::default();
+        match self.hashing {
+            Hashing::FlagdV3 => cbor::encode_text(&mut hash, parts),
+            Hashing::FlagdV2 => parts.iter().for_each(|part| hash.put(part.as_bytes())),
+        }
+        hash.finish()
     }
 }

@@ -1,17 +1,23 @@
 //! [`Rule`]: a flag's targeting: JSONLogic with flagd's operators, compiled when a document is loaded and evaluated for each request. Owns what an
 //! operator means; where engines of the ecosystem part, JSONLogic's own reference (JavaScript) decides.
 //!
-//! - [`value`]: what is computed with, and its coercions
-//! - `node`: a compiled rule; `compile`: from JSON to it; `set`: constant lists
-//! - `eval`: one evaluation, within a bounded amount of work; `operators`, `lists`: what the operators do
+//! - [`value`]: what is computed with; `coerce`: its coercions; `number`: numbers as texts
+//! - `node`: a compiled rule; `compile`, `fold`: from JSON to it; `set`: constant lists
+//! - `eval`: one evaluation, within a bounded amount of work; `condition`: what is only true or false; `look`: `var`
+//! - `operators`, `lists`: what the operators do
 //! - `fractional`, `cbor`: users into buckets; `semver`: versions
 
 pub(crate) mod cbor;
+mod coerce;
 mod compile;
+mod condition;
 mod eval;
+mod fold;
 pub(crate) mod fractional;
 mod lists;
+mod look;
 mod node;
+mod number;
 mod operators;
 mod semver;
 pub(crate) mod set;
@@ -28,14 +34,16 @@ pub(crate) use compile::{Compiler, Refusal};
 
 use crate::document::Hashing;
 use crate::json::Json;
+use eval::Scope;
 use node::Node;
+use number::Digits;
 
 /// The attribute that says who is asking: attribute 0 of every document.
 pub const TARGETING_KEY: &str = "targetingKey";
 
 /// Whether `sem_ver` takes it as a version.
 pub(crate) fn is_version(json: &Json) -> bool {
-    semver::Version::of(&Value::from(json)).is_some()
+    semver::Version::of(&Value::from(json), &mut Digits::default()).is_some()
 }
 
 /// Whether `sem_ver` takes it as an operator.
@@ -84,14 +92,13 @@ pub struct Question<'a> {
     pub now_ms: u64,
     /// The dialect of `fractional`.
     pub hashing: Hashing,
-    targeting_key: &'a Attribute,
 }
 
 impl<'a> Question<'a> {
     /// A question at the epoch, in dialect v3.
     #[must_use]
     pub fn new(flag: &'a str, context: &'a dyn Context) -> Self {
-        Self { flag, context, now_ms: 0, hashing: Hashing::FlagdV3, targeting_key: eval::targeting_key() }
+        Self { flag, context, now_ms: 0, hashing: Hashing::FlagdV3 }
     }
 
     /// The same at that time, in milliseconds since the Unix epoch.
@@ -158,7 +165,7 @@ impl Rule {
         question: &Question<'a>,
         item: Value<'a>,
     ) -> Result<Value<'a>, RuleError> {
-        eval::evaluate_item(&self.node, question, item)
+        eval::evaluate(&self.node, question, &Scope::Datum(item), owned)
     }
 
     /// Evaluates the rule.
@@ -166,7 +173,17 @@ impl Rule {
     /// # Errors
     /// An operator that does not exist was met, or the work limit.
     pub fn evaluate<'a>(&'a self, question: &Question<'a>) -> Result<Value<'a>, RuleError> {
-        eval::evaluate(&self.node, question)
+        self.ask(question, owned)
+    }
+
+    /// Evaluates the rule and asks something of its value.
+    #[inline]
+    pub(crate) fn ask<'a, T>(
+        &'a self,
+        question: &Question<'a>,
+        then: impl FnOnce(Result<&Value<'a>, RuleError>) -> T,
+    ) -> T {
+        eval::evaluate(&self.node, question, &Scope::Context, then)
     }
 
     /// What it is for everybody, if it depends on nothing.
@@ -179,4 +196,8 @@ impl Rule {
     pub const fn needs_time(&self) -> bool {
         self.needs_time
     }
+}
+
+fn owned<'a>(outcome: Result<&Value<'a>, RuleError>) -> Result<Value<'a>, RuleError> {
+    outcome.cloned()
 }

@@ -1,6 +1,7 @@
 //! [`Node`]: a rule compiled. Immutable and without a lifetime, so that a document can hold it for ever; what could be settled when it was compiled
 //! is settled here: constants, sets, versions, buckets, names. How it is evaluated is `eval`'s business.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use crate::json::Json;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attribute {
     /// Its name: the first part of a `var`'s path.
-    pub name: Box<str>,
+    pub name: Cow<'static, str>,
     /// Its number among the document's attributes.
     pub slot: usize,
 }
@@ -23,8 +24,10 @@ pub(crate) enum Node {
     Const(Json),
     /// An array of which not all is constant.
     List(Vec<Self>),
-    /// A `var` whose path is constant.
-    Var(Var),
+    /// A `var` of one name and without a default: most of them.
+    Attribute(Attribute),
+    /// Any other `var` whose path is constant.
+    Var(Box<Var>),
     /// A `var` whose path is computed: path and default.
     DynamicVar(Vec<Self>),
     If(Vec<Self>),
@@ -35,9 +38,9 @@ pub(crate) enum Node {
     Compare(Comparison, Box<[Self; 2]>),
     Between(Comparison, Box<[Self; 3]>),
     /// `in` with a constant list.
-    InSet(Box<Self>, Set),
+    InSet(Box<(Self, Set)>),
     /// `sem_ver` with a constant operator and version; a `None` is a malformed one.
-    SemVer(Box<Self>, Option<(Operator, Version)>),
+    SemVer(Box<(Self, Option<Wanted>)>),
     Fractional(Box<Fractional>),
     /// Any operator that evaluates all its arguments first.
     Apply(Op, Vec<Self>),
@@ -48,6 +51,9 @@ pub(crate) enum Node {
     /// An operator that does not exist, or a reference to no evaluator.
     Unknown(Box<str>),
 }
+
+/// What `sem_ver` compares with.
+pub(crate) type Wanted = (Operator, Version<'static>);
 
 /// A compiled evaluator, with the height of its tree: its depth at the place that refers to it must stay within the limit.
 #[derive(Debug, PartialEq)]
@@ -161,9 +167,11 @@ impl Node {
     /// The nodes right below.
     pub(crate) fn children(&self) -> Vec<&Self> {
         match self {
-            Self::Const(_) | Self::Unknown(_) | Self::Shared(_) => Vec::new(),
+            Self::Const(_) | Self::Attribute(_) | Self::Unknown(_) | Self::Shared(_) => Vec::new(),
             Self::Var(var) => var.default.iter().map(AsRef::as_ref).collect(),
-            Self::Not(node) | Self::Truth(node) | Self::InSet(node, _) | Self::SemVer(node, _) => vec![node],
+            Self::Not(node) | Self::Truth(node) => vec![node],
+            Self::InSet(pair) => vec![&pair.0],
+            Self::SemVer(pair) => vec![&pair.0],
             Self::Compare(_, nodes) => nodes.iter().collect(),
             Self::Between(_, nodes) => nodes.iter().collect(),
             Self::Fractional(fractional) => fractional.key.iter().chain(&fractional.arguments).collect(),

@@ -3,11 +3,12 @@
 
 use super::eval::{Machine, Outcome};
 use super::node::Op;
+use super::number::Digits;
 use super::semver::{Operator, Version};
 use super::value::{Text, Value};
 
 /// Applies an operator that needs neither context nor scope.
-pub(crate) fn apply<'a>(machine: &mut Machine<'a>, op: Op, arguments: &[Value<'a>]) -> Outcome<'a> {
+pub(crate) fn apply<'a>(machine: &mut Machine<'_, 'a>, op: Op, arguments: &[Value<'a>]) -> Outcome<'a> {
     machine.pay(arguments.iter().fold(0, |sum, argument| sum.saturating_add(argument.weight())))?;
     let number = |index: usize| arguments.get(index).map_or(f64::NAN, Value::number);
     Ok(match op {
@@ -41,12 +42,13 @@ fn extreme(arguments: &[Value<'_>], start: f64, better: fn(f64, f64) -> bool) ->
     arguments.iter().map(Value::number).fold(start, |best, n| if n.is_nan() || better(n, best) { n } else { best })
 }
 
-fn cat<'a>(machine: &mut Machine<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {
-    let parts: Vec<Text<'a>> = arguments.iter().map(Value::part).collect();
-    let length = parts.iter().fold(0, |sum: usize, part| sum.saturating_add(part.len()));
-    machine.pay_text(length)?;
-    let mut text = String::with_capacity(length);
-    parts.iter().for_each(|part| text.push_str(part));
+fn cat<'a>(machine: &mut Machine<'_, 'a>, arguments: &[Value<'a>]) -> Outcome<'a> {
+    let mut text = String::new();
+    for argument in arguments {
+        let part = argument.part();
+        machine.pay_text(part.len())?;
+        text.push_str(&part);
+    }
     Ok(Value::Text(text.into()))
 }
 
@@ -62,7 +64,17 @@ pub(super) fn substr<'a>(arguments: &[Value<'a>]) -> Value<'a> {
         Some(length) if length < 0.0 => rest.saturating_sub(whole(-length)),
         Some(length) => whole(length).min(rest),
     };
-    Value::Text(text.chars().skip(start).take(take).collect::<String>().into())
+    Value::Text(match text {
+        Text::Borrowed(text) => Text::Borrowed(piece(text, start, take)),
+        Text::Made(text) => piece(&text, start, take).into(),
+    })
+}
+
+/// So many characters from that one on.
+fn piece(text: &str, start: usize, take: usize) -> &str {
+    let rest = text.char_indices().nth(start).and_then(|(at, _)| text.get(at..)).unwrap_or_default();
+    let end = rest.char_indices().nth(take).map_or(rest.len(), |(at, _)| at);
+    rest.get(..end).unwrap_or_default()
 }
 
 fn position(start: f64, count: usize) -> usize {
@@ -79,25 +91,15 @@ fn whole(number: f64) -> usize {
     number as usize
 }
 
-/// `starts_with` and `ends_with`: of two texts, else null.
-pub(crate) fn affix<'a>(op: Op, text: &Value<'a>, part: &Value<'a>) -> Value<'a> {
-    match (text, part) {
-        (Value::Text(text), Value::Text(part)) if op == Op::StartsWith => Value::Bool(text.starts_with(&**part)),
-        (Value::Text(text), Value::Text(part)) => Value::Bool(text.ends_with(&**part)),
-        _ => Value::Null,
-    }
-}
-
 fn sem_ver<'a>(arguments: &[Value<'a>]) -> Value<'a> {
     let [version, Value::Text(operator), target] = arguments else { return Value::Null };
-    let known = Operator::parse(operator).zip(Version::of(target));
-    sem_ver_known(version, known.as_ref())
+    let mut digits = Digits::default();
+    let wanted = Operator::parse(operator).zip(Version::of(target, &mut digits));
+    sem_ver_known(version, wanted.as_ref()).into()
 }
 
-/// `sem_ver` with its operator and target read already.
-pub(crate) fn sem_ver_known<'a>(version: &Value<'a>, known: Option<&(Operator, Version)>) -> Value<'a> {
-    match (Version::of(version), known) {
-        (Some(version), Some((operator, target))) => Value::Bool(operator.holds(&version, target)),
-        _ => Value::Null,
-    }
+/// `sem_ver` with its operator and target read already; null if anything is malformed.
+pub(crate) fn sem_ver_known(version: &Value<'_>, wanted: Option<&(Operator, Version<'_>)>) -> Option<bool> {
+    let (operator, target) = wanted?;
+    Some(operator.holds(&Version::of(version, &mut Digits::default())?, target))
 }

@@ -1,22 +1,25 @@
 //! `sem_ver`: versions as flagd reads them (an optional v, one to three numbers, prerelease, build metadata that does not count) and their order
 //! (Semantic Versioning 2.0.0, section 11).
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use super::value::{Value, number_text};
+use super::number::Digits;
+use super::value::Value;
 
 /// A version; build metadata is dropped.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Version {
+pub(crate) struct Version<'t> {
     core: [u64; 3],
-    prerelease: Vec<Identifier>,
+    /// Checked: identifiers between dots; empty for a release.
+    prerelease: Cow<'t, str>,
 }
 
 /// A part of a prerelease. Numbers come before words.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Identifier {
+enum Identifier<'t> {
     Number(u64),
-    Word(Box<str>),
+    Word(&'t str),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +50,7 @@ impl Operator {
     }
 
     /// `version OPERATOR target`. For ^ and ~ the direction does not matter, as in flagd.
-    pub(crate) fn holds(self, version: &Version, target: &Version) -> bool {
+    pub(crate) fn holds(self, version: &Version<'_>, target: &Version<'_>) -> bool {
         let order = version.order(target);
         match self {
             Self::Equal => order.is_eq(),
@@ -62,48 +65,58 @@ impl Operator {
     }
 }
 
-impl Version {
-    /// The version that a text or number is.
-    pub(crate) fn of(value: &Value<'_>) -> Option<Self> {
+impl<'t> Version<'t> {
+    /// The version that a text or number is; a number is written into `digits` first.
+    pub(crate) fn of(value: &'t Value<'_>, digits: &'t mut Digits) -> Option<Self> {
         match value {
             Value::Text(text) => Self::parse(text),
-            Value::Number(number) => Self::parse(&number_text(*number)),
+            Value::Number(number) => Self::parse(digits.write(*number)),
             _ => None,
         }
     }
 
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &'t str) -> Option<Self> {
         let text = text.strip_prefix(['v', 'V']).unwrap_or(text);
         let (text, build) = text.split_once('+').map_or((text, None), |(text, build)| (text, Some(build)));
         if build.is_some_and(|build| !build.split('.').all(is_identifier)) {
             return None;
         }
         let (core, prerelease) = text.split_once('-').map_or((text, None), |(core, rest)| (core, Some(rest)));
-        let mut version = Self { core: [0; 3], prerelease: Vec::new() };
-        let mut parts = core.split('.');
-        for (i, part) in version.core.iter_mut().enumerate() {
-            match parts.next() {
-                Some(digits) => *part = number(digits)?,
-                None if i > 0 => break,
-                None => return None,
-            }
-        }
-        if parts.next().is_some() {
+        if prerelease.is_some_and(|prerelease| !prerelease.split('.').all(|part| identifier(part).is_some())) {
             return None;
         }
-        if let Some(prerelease) = prerelease {
-            version.prerelease = prerelease.split('.').map(identifier).collect::<Option<_>>()?;
-        }
-        Some(version)
+        Some(Self { core: numbers(core)?, prerelease: Cow::Borrowed(prerelease.unwrap_or_default()) })
     }
 
-    fn order(&self, other: &Self) -> Ordering {
-        let release = |version: &Self| version.prerelease.is_empty();
+    /// The same for ever.
+    pub(crate) fn owned(self) -> Version<'static> {
+        Version { core: self.core, prerelease: Cow::Owned(self.prerelease.into_owned()) }
+    }
+
+    fn order(&self, other: &Version<'_>) -> Ordering {
         self.core
             .cmp(&other.core)
-            .then_with(|| release(self).cmp(&release(other)))
-            .then_with(|| self.prerelease.cmp(&other.prerelease))
+            .then_with(|| self.prerelease.is_empty().cmp(&other.prerelease.is_empty()))
+            .then_with(|| self.identifiers().cmp(other.identifiers()))
     }
+
+    fn identifiers(&self) -> impl Iterator<Item = Identifier<'_>> {
+        self.prerelease.split('.').filter_map(identifier)
+    }
+}
+
+/// One to three numbers; those that lack are 0.
+fn numbers(text: &str) -> Option<[u64; 3]> {
+    let mut numbers = [0; 3];
+    let mut parts = text.split('.');
+    for (i, to) in numbers.iter_mut().enumerate() {
+        match parts.next() {
+            Some(digits) => *to = number(digits)?,
+            None if i > 0 => break,
+            None => return None,
+        }
+    }
+    parts.next().is_none().then_some(numbers)
 }
 
 /// A number without leading zeros.
@@ -116,13 +129,13 @@ fn is_identifier(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
 }
 
-fn identifier(text: &str) -> Option<Identifier> {
+fn identifier(text: &str) -> Option<Identifier<'_>> {
     if !is_identifier(text) {
         None
     } else if text.bytes().all(|b| b.is_ascii_digit()) {
         number(text).map(Identifier::Number)
     } else {
-        Some(Identifier::Word(text.into()))
+        Some(Identifier::Word(text))
     }
 }
 

@@ -265,9 +265,9 @@ mod reference {
     //! JSONLogic as its reference reads: no compiling, no sets, no folding; everything owned.
 
     use super::super::fractional::{self, User};
+    use super::super::number::Digits;
     use super::super::operators;
     use super::super::semver::{Operator, Version};
-    use super::super::value::Text;
     use super::*;
 
     type Outcome = Result<Json, RuleError>;
@@ -472,7 +472,8 @@ mod reference {
             },
             "sem_ver" => match values.as_slice() {
                 [version, Value::Text(operator), target] => {
-                    match (Version::of(version), Operator::parse(operator), Version::of(target)) {
+                    let (mut one, mut two) = (Digits::default(), Digits::default());
+                    match (Version::of(version, &mut one), Operator::parse(operator), Version::of(target, &mut two)) {
                         (Some(version), Some(operator), Some(target)) => Json::Bool(operator.holds(&version, &target)),
                         _ => Json::Null,
                     }
@@ -490,8 +491,7 @@ mod reference {
                 Json::Array(if there >= number(0) { Vec::new() } else { absent })
             }
             "fractional" => {
-                let key = data.root.field(TARGETING_KEY).and_then(Json::as_str).map(Text::Borrowed);
-                fractional::apply(&values, &User { flag: "flag", targeting_key: key, hashing: data.hashing }).owned()
+                fractional::apply(&values, &User { flag: "flag", context: data.root, hashing: data.hashing }).owned()
             }
             other => return Err(RuleError::UnknownOperator(other.to_owned())),
         })
