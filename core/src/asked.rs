@@ -66,6 +66,10 @@ impl<'r, R: Request> Asked<'r, R> {
         self.plan.hashing
     }
 
+    pub(crate) const fn work(&self) -> u32 {
+        self.plan.work
+    }
+
     /// The first source that has a value; an empty one is none.
     pub(crate) fn identity(&self) -> &Identity {
         self.identity.get_or_init(|| {

@@ -101,7 +101,7 @@ enum Targeted {
 
 fn targeted<R: Request>(rule: &Rule, flag: &PlannedFlag, asked: &Asked<'_, R>) -> Targeted {
     let now_ms = if rule.needs_time() { asked.now_ms() } else { 0 };
-    let question = Question::new(&flag.key, asked).at(now_ms).hashing(asked.hashing());
+    let question = Question::new(&flag.key, asked).at(now_ms).hashing(asked.hashing()).within(asked.work());
     match target(rule, &question, |name| flag.variants.iter().position(|variant| variant == name)) {
         Ok(None) => Targeted::Nobody,
         Ok(Some(index)) => Targeted::Variant(index),

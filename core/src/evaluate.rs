@@ -118,7 +118,10 @@ impl FlagSet {
         }
         match &flag.targeting {
             Some(rule) => {
-                let question = Question::new(&flag.key, context).at(now_ms).hashing(document.hashing);
+                let question = Question::new(&flag.key, context)
+                    .at(now_ms)
+                    .hashing(document.hashing)
+                    .within(document.limits.work());
                 targeted(rule, &question, flag, document)
             }
             None => {

@@ -22,6 +22,8 @@ pub struct Plan {
     pub sources: Vec<Option<AttributeSource>>,
     /// The dialect of `fractional`.
     pub hashing: Hashing,
+    /// How much work a rule may be.
+    pub work: u32,
 }
 
 /// A flag that has an output.
@@ -62,7 +64,7 @@ impl Plan {
         let flags: Vec<_> = document.flags.iter().filter_map(|flag| PlannedFlag::new(flag, document.hashing)).collect();
         let (identity, sources) = (document.identity.clone(), document.sources.clone());
         let attributes = document.attributes.clone();
-        Self { identity, flags, attributes, sources, hashing: document.hashing }
+        Self { identity, flags, attributes, sources, hashing: document.hashing, work: document.limits.work() }
     }
 }
 

@@ -20,7 +20,7 @@ pub struct Limits {
     pub depth: usize,
     /// Nodes of all rules of a document; a constant list counts as one. At most [`MAX_NODES`].
     pub nodes: usize,
-    /// Work of one evaluation: nodes visited, items of lists touched and 16-byte pieces of text made. At most [`MAX_WORK`].
+    /// Work of one evaluation: operators evaluated, items of lists touched and 16-byte pieces of text made. At most [`MAX_WORK`].
     pub work: usize,
 }
 
@@ -38,6 +38,11 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// [`Limits::work`] as an evaluation counts it.
+    pub(crate) fn work(&self) -> u32 {
+        u32::try_from(self.work).unwrap_or(MAX_WORK)
+    }
+
     /// Their names as settings and flags of commands spell them; a document spells the first `documentBytes`.
     pub const NAMES: [&str; 6] = ["document_bytes", "flags", "variants", "depth", "nodes", "work"];
 

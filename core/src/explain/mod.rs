@@ -73,7 +73,10 @@ impl Explained<'_> {
             explanation.notes.push(note);
             return Some(explanation);
         }
-        let question = Question::new(&flag.key, context).at(now_ms).hashing(self.document.hashing);
+        let question = Question::new(&flag.key, context)
+            .at(now_ms)
+            .hashing(self.document.hashing)
+            .within(self.document.limits.work());
         let user = User { flag: &flag.key, targeting_key: text_of(context), hashing: self.document.hashing };
         let evaluators = evaluators(self.text);
         explanation.rule =

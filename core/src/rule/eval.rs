@@ -28,7 +28,7 @@ pub(crate) fn evaluate<'a, T>(
     scope: &Scope<'a>,
     then: impl FnOnce(Result<&Value<'a>, RuleError>) -> T,
 ) -> T {
-    let mut machine = Machine { question, work: MAX_WORK, unknown: None };
+    let mut machine = Machine { question, work: question.work, unknown: None };
     match &machine.eval(node, scope) {
         Ok(value) => then(Ok(value)),
         Err(Stop) => then(Err(machine.cause())),

@@ -92,13 +92,15 @@ pub struct Question<'a> {
     pub now_ms: u64,
     /// The dialect of `fractional`.
     pub hashing: Hashing,
+    /// How much work the evaluation may be; more than [`MAX_WORK`] is not.
+    pub work: u32,
 }
 
 impl<'a> Question<'a> {
     /// A question at the epoch, in dialect v3.
     #[must_use]
     pub fn new(flag: &'a str, context: &'a dyn Context) -> Self {
-        Self { flag, context, now_ms: 0, hashing: Hashing::FlagdV3 }
+        Self { flag, context, now_ms: 0, hashing: Hashing::FlagdV3, work: MAX_WORK }
     }
 
     /// The same at that time, in milliseconds since the Unix epoch.
@@ -112,6 +114,13 @@ impl<'a> Question<'a> {
     #[must_use]
     pub const fn hashing(mut self, hashing: Hashing) -> Self {
         self.hashing = hashing;
+        self
+    }
+
+    /// The same with that limit of work.
+    #[must_use]
+    pub const fn within(mut self, work: u32) -> Self {
+        self.work = if work < MAX_WORK { work } else { MAX_WORK };
         self
     }
 
@@ -135,7 +144,7 @@ pub enum RuleError {
     #[error("no operator is called {0:?}, or it refers to no evaluator")]
     UnknownOperator(String),
     /// A rule over lists or texts too long.
-    #[error("the rule was stopped after {MAX_WORK} steps")]
+    #[error("the rule was stopped: it is more work than the document's limit")]
     TooMuchWork,
 }
 

@@ -102,6 +102,20 @@ fn what_would_never_end_ends_with_an_error() {
 }
 
 #[test]
+fn a_document_may_allow_itself_less_work() {
+    let list = vec!["1"; 50].join(",");
+    for (work, reason) in [(1_000, "TARGETING_MATCH"), (40, "ERROR")] {
+        let document = format!(
+            r#"{{"flags": {{"f": {{"state": "ENABLED", "variants": {{"true": 1, "false": 2}}, "defaultVariant": "true",
+                "targeting": {{"all": [[{list}], {{"==": [{{"var": ""}}, {{"var": ""}}]}}]}}}}}},
+                "weir": {{"version": 1, "limits": {{"work": {work}}}}}}}"#
+        );
+        let flags = crate::evaluate::FlagSet::new(crate::check::check(&document).unwrap());
+        assert_eq!(flags.evaluate("f", &json("{}"), 0).reason.name(), reason, "{work}");
+    }
+}
+
+#[test]
 fn the_deepest_rule_is_evaluated_and_a_deeper_one_refused() {
     // Beyond what JSON's own nesting allows in one text, by evaluators.
     let nested =
