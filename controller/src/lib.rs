@@ -30,3 +30,5 @@ pub mod settings;
 pub mod stats;
 pub mod store;
 pub mod study;
+#[cfg(test)]
+mod ten_situations;

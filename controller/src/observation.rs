@@ -33,6 +33,12 @@ pub struct FlagCounts {
     /// Requests that it did not, by reason.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unassigned: BTreeMap<String, u64>,
+    /// The same requests by name of the segment that their user is in, then by name of the variant. Absent where none is counted.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub segments: BTreeMap<String, BTreeMap<String, VariantCounts>>,
+    /// Mirrored requests whose answers were compared. Absent where none are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shadow: Option<Box<ShadowCounts>>,
 }
 
 /// What happened to one variant in a tick.
@@ -47,6 +53,70 @@ pub struct VariantCounts {
     /// How long they took.
     #[serde(default, skip_serializing_if = "Bins::is_empty")]
     pub duration: Bins,
+    /// Requests that reached a goal, by its name and by cell of the user; of the cell's requests. Absent where none is counted.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub goals: BTreeMap<String, [u64; CELL_COUNT]>,
+    /// Scores that requests were given, by name. Absent where none is counted.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub scores: BTreeMap<String, ScoreCounts>,
+}
+
+/// What one score of one variant was in a tick.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ScoreCounts {
+    /// By cell of the user.
+    pub cells: [ScoreCell; CELL_COUNT],
+    /// Its values as a histogram, in millionths, where drift is looked for.
+    #[serde(default, skip_serializing_if = "Bins::is_empty")]
+    pub bins: Bins,
+}
+
+/// One score in one cell. Written as `[count, sum, sum of squares]`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "(u64, f64, f64)", into = "(u64, f64, f64)")]
+pub struct ScoreCell {
+    /// Requests that had the score.
+    pub count: u64,
+    /// Its sum over them.
+    pub sum: f64,
+    /// The sum of its squares.
+    pub squares: f64,
+}
+
+/// Comparisons of the candidate's answers with control's in a tick, and of control's with a second answer of control's.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ShadowCounts {
+    /// Answers of both compared.
+    pub comparisons: u64,
+    /// That agreed.
+    pub agreements: u64,
+    /// Answers of control compared with control's own second one: what differs there is noise. 0 without a second mirror.
+    pub noise_comparisons: u64,
+    /// That agreed.
+    pub noise_agreements: u64,
+    /// How long the candidate took.
+    pub candidate_duration: Bins,
+    /// How long control took for the same requests.
+    pub control_duration: Bins,
+    /// The candidate's errors in the comparisons.
+    pub candidate_errors: u64,
+    /// Control's.
+    pub control_errors: u64,
+    /// By the field that differed.
+    pub fields: BTreeMap<String, FieldCounts>,
+}
+
+/// How often one field of the answers differed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FieldCounts {
+    /// Between candidate and control.
+    pub differs: u64,
+    /// Between control and control.
+    pub noise: u64,
+    /// Some of the first, as `[control, candidate]`.
+    pub examples: Vec<(String, String)>,
 }
 
 /// One cell of one variant in a tick. Written as `[requests, errors]`: there are forty of them in every tick that is kept.
@@ -68,6 +138,18 @@ impl From<(u64, u64)> for CellCounts {
 impl From<CellCounts> for (u64, u64) {
     fn from(cell: CellCounts) -> Self {
         (cell.requests, cell.errors)
+    }
+}
+
+impl From<(u64, f64, f64)> for ScoreCell {
+    fn from((count, sum, squares): (u64, f64, f64)) -> Self {
+        Self { count, sum, squares }
+    }
+}
+
+impl From<ScoreCell> for (u64, f64, f64) {
+    fn from(cell: ScoreCell) -> Self {
+        (cell.count, cell.sum, cell.squares)
     }
 }
 

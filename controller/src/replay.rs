@@ -4,6 +4,7 @@
 use serde::Serialize;
 use weir_core::document::{Document, Rollout};
 
+use crate::judge::analysis::{Analysis, Remark, Scope};
 use crate::judge::{Check, Ruling, Transition, Verdict, Why};
 use crate::observation::Observation;
 use crate::rollout::{Command, Phase, Refusal, RolloutState};
@@ -29,6 +30,12 @@ pub struct Event {
     pub transition: Option<Transition>,
     /// Each limit.
     pub checks: Vec<Check>,
+    /// What was looked at beside the limits.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<Remark>,
+    /// For which segments the candidate can go on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scope: Option<Scope>,
 }
 
 /// The whole of it.
@@ -40,6 +47,9 @@ pub struct Story {
     pub ticks: usize,
     /// How the rollout stands after the last tick, in words.
     pub ends: String,
+    /// When the attempt was taken back before its goals were decided; their counts are in the last event's remarks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stopped_at_ms: Option<u64>,
     /// Its events.
     pub events: Vec<Event>,
 }
@@ -68,12 +78,17 @@ pub enum Unfit {
     },
 }
 
-/// Starts the rollout of `flag` (or the only one) as the history begins, and lets the judge see every tick. Told are transitions, and
-/// every change of the reason to wait.
+/// Starts the rollout of `flag` (or the only one) as the history begins, and lets the judge see every tick, with what `analysis` asks for
+/// beside the guardrails. Told are transitions, and every change of the reason to wait.
 ///
 /// # Errors
 /// [`Unfit`].
-pub fn replay(document: &Document, flag: Option<&str>, history: &[Observation]) -> Result<Story, Unfit> {
+pub fn replay(
+    document: &Document,
+    flag: Option<&str>,
+    analysis: Option<Analysis>,
+    history: &[Observation],
+) -> Result<Story, Unfit> {
     let (flag, rollout) = chosen(document, flag)?;
     let counted = |observation: &Observation| {
         let variants = observation.flags.get(flag).map(|counts| &counts.variants);
@@ -87,15 +102,20 @@ pub fn replay(document: &Document, flag: Option<&str>, history: &[Observation]) 
     let start = Command::Start { force: false };
     // What the document's defaultVariant is now says nothing of the time that was recorded.
     let mut state = RolloutState::default().command(&start, rollout, Some(&rollout.control), begin_ms)?;
+    if let Some(plan) = &mut state.plan {
+        plan.policy.analysis = analysis.map(Box::new);
+    }
     let mut events: Vec<Event> = Vec::new();
     for observation in history {
         let (next, ruling) = state.tick(flag, observation);
-        if state.phase.is_under_way() && is_news(events.last(), &ruling) {
+        let judged = state.phase.is_under_way() || ruling.why == Why::Drift;
+        if judged && is_news(events.last(), &ruling) {
             events.push(event(observation.at_ms, begin_ms, &next, ruling));
         }
         state = next;
     }
-    Ok(Story { flag: flag.to_owned(), ticks: history.len(), ends: ends(&state), events })
+    let stopped_at_ms = state.memory.gathered.stopped_at_ms;
+    Ok(Story { flag: flag.to_owned(), ticks: history.len(), ends: ends(&state), stopped_at_ms, events })
 }
 
 fn chosen<'a>(document: &'a Document, flag: Option<&str>) -> Result<(&'a str, &'a Rollout), Unfit> {
@@ -115,9 +135,21 @@ fn is_news(last: Option<&Event>, ruling: &Ruling) -> bool {
 }
 
 fn event(at_ms: u64, begin_ms: u64, next: &RolloutState, ruling: Ruling) -> Event {
-    let Ruling { verdict, why, sentence, asks, checks, transition, .. } = ruling;
+    let Ruling { verdict, why, sentence, asks, checks, remarks, scope, transition, .. } = ruling;
     let after_ms = at_ms.saturating_sub(begin_ms);
-    Event { at_ms, after_ms, weight_ppm: next.weight_ppm, verdict, why, sentence, asks, transition, checks }
+    Event {
+        at_ms,
+        after_ms,
+        weight_ppm: next.weight_ppm,
+        verdict,
+        why,
+        sentence,
+        asks,
+        transition,
+        checks,
+        remarks,
+        scope,
+    }
 }
 
 fn ends(state: &RolloutState) -> String {
@@ -160,7 +192,7 @@ mod tests {
 
     fn told(seconds: u64, broken_from: u64) -> (Story, Vec<(u64, Verdict)>) {
         let document = weir_core::check::check(POLICY).unwrap();
-        let story = replay(&document, None, &history(seconds, broken_from)).unwrap();
+        let story = replay(&document, None, None, &history(seconds, broken_from)).unwrap();
         let moves = story.events.iter().filter(|e| e.transition.is_some());
         let moves = moves.map(|e| (e.after_ms, e.verdict)).collect();
         (story, moves)
@@ -196,7 +228,7 @@ mod tests {
             (None, vec![], "no tick of the history counts a request of \"stable\" or \"next\""),
             (None, vec![Observation::default()], "no tick of the history counts"),
         ] {
-            let error = replay(&document, flag, &history).unwrap_err().to_string();
+            let error = replay(&document, flag, None, &history).unwrap_err().to_string();
             assert!(error.starts_with(start), "{error}");
         }
     }

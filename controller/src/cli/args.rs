@@ -125,6 +125,9 @@ pub enum Verb {
         /// A flag document with the rollout
         #[arg(long, value_name = "FILE")]
         policy: PathBuf,
+        /// What to look at beside the guardrails: goals, scores, segments, drift, shadow answers (docs/statistics.md has the form)
+        #[arg(long, value_name = "FILE")]
+        analysis: Option<PathBuf>,
         /// The flag, where the document has several rollouts
         #[arg(long)]
         flag: Option<String>,
@@ -235,6 +238,7 @@ mod tests {
             ("weir calc average {}", false),
             ("weir calc", false),
             ("weir judge --history h.ndjson --policy flags.json --flag checkout", true),
+            ("weir judge --history h.ndjson --policy flags.json --analysis a.json", true),
             ("weir judge --history h.ndjson", false),
             ("weir serve", false),
             ("weir serve --config weir.toml --ready-file r.json", true),

@@ -8,6 +8,7 @@ use weir_core::check::{self, Code, Finding};
 use super::duration::spoken;
 use super::reading::text as read;
 use super::verbs::refused;
+use crate::judge::analysis::Analysis;
 use crate::judge::words::weight;
 use crate::observation::Observation;
 use crate::replay::{Event, Story, replay};
@@ -16,9 +17,19 @@ use crate::report::{Failure, FindingText};
 /// Findings of a history after which the rest of it is not looked at.
 const MOST: usize = 20;
 
-pub(super) fn judge(history: &Path, policy: &Path, flag: Option<&str>, as_json: bool) -> anyhow::Result<ExitCode> {
-    let (lines, text) = (read(history)?, read(policy)?);
-    match told(&history.display().to_string(), &lines, &text, flag) {
+/// The files of `weir judge`, and the flag that is meant.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Files<'a> {
+    pub(super) history: &'a Path,
+    pub(super) policy: &'a Path,
+    pub(super) analysis: Option<&'a Path>,
+    pub(super) flag: Option<&'a str>,
+}
+
+pub(super) fn judge(files: Files<'_>, as_json: bool) -> anyhow::Result<ExitCode> {
+    let (lines, text) = (read(files.history)?, read(files.policy)?);
+    let analysis = files.analysis.map(read).transpose()?;
+    match told(&files, &lines, &text, analysis.as_deref()) {
         Ok(story) if as_json => println!("{}", serde_json::to_string_pretty(&story)?),
         Ok(story) => print!("{}", screen(&story)),
         Err(failure) => return Ok(refused(&failure, as_json)),
@@ -26,14 +37,19 @@ pub(super) fn judge(history: &Path, policy: &Path, flag: Option<&str>, as_json: 
     Ok(ExitCode::SUCCESS)
 }
 
-fn told(name: &str, lines: &str, policy: &str, flag: Option<&str>) -> Result<Story, Failure> {
+fn told(files: &Files<'_>, lines: &str, policy: &str, analysis: Option<&str>) -> Result<Story, Failure> {
+    let name = files.history.display().to_string();
     let failure = |error: &str, findings| Failure { error: error.to_owned(), findings };
     let document = check::check(policy).map_err(|findings| {
         failure("the policy is no flag document", findings.into_iter().map(FindingText::from).collect())
     })?;
-    let observations = observations(name, lines)
+    let observations = observations(&name, lines)
         .map_err(|findings| failure("the history has lines that are no observation", findings))?;
-    replay(&document, flag, &observations).map_err(|unfit| failure(&unfit.to_string(), Vec::new()))
+    let analysis = analysis
+        .map(Analysis::read)
+        .transpose()
+        .map_err(|findings| failure(&format!("the analysis is not taken: {}", findings.join("; ")), Vec::new()))?;
+    replay(&document, files.flag, analysis, &observations).map_err(|unfit| failure(&unfit.to_string(), Vec::new()))
 }
 
 /// Empty lines are left out.

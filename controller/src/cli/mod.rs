@@ -34,7 +34,10 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Validate { files } => verbs::validate(&files, cli.json),
         Verb::Eval(args) => eval::eval(&args, cli.json),
         Verb::Calc { method, input } => verbs::calc(&method, input.as_deref(), cli.json),
-        Verb::Judge { history, policy, flag } => judge::judge(&history, &policy, flag.as_deref(), cli.json),
+        Verb::Judge { history, policy, analysis, flag } => {
+            let (analysis, flag) = (analysis.as_deref(), flag.as_deref());
+            judge::judge(judge::Files { history: &history, policy: &policy, analysis, flag }, cli.json)
+        }
         verb => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(verbs::ask(client::Client::new(cli.api), verb, cli.json))

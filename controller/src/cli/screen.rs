@@ -77,6 +77,7 @@ impl Screen<'_> {
         if let Some(ruling) = &rollout.ruling {
             lines.push(format!("  verdict  {}", self.verdict(ruling)));
             lines.extend(ruling.checks.iter().map(|check| format!("  {}", self.check(check))));
+            lines.extend(ruling.remarks.iter().map(|remark| format!("  {}", remark.sentence)));
         }
         if let Some(last) = &rollout.last {
             lines.push(format!("  last     {}", self.transition(last)));
@@ -300,6 +301,8 @@ mod tests {
                 asks: false,
                 decides_in_ms: Some(90_000),
                 checks: vec![check],
+                remarks: Vec::new(),
+                scope: None,
                 numbers: Numbers { observed_ms: 42_000, ..Numbers::default() },
                 transition: None,
             }),

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::analysis::{Gathered, Seen};
 use super::guarded::Tolerated;
 use super::mismatch::Split;
 use super::policy::{Limit, Policy};
@@ -27,6 +28,9 @@ pub struct Memory {
     pub stage: StageMemory,
     /// Evidence, one for each of [`Policy::limits`].
     pub watches: Vec<Watch>,
+    /// What is looked at beside the limits.
+    #[serde(skip_serializing_if = "is_empty")]
+    pub gathered: Box<Gathered>,
 }
 
 /// What belongs to a stage and is forgotten with it.
@@ -62,6 +66,7 @@ impl Memory {
     /// new start is never more than 10 s away; evidence on latency does not, for another load is another latency.
     pub fn begin_stage(&mut self, policy: &Policy) {
         self.stage = StageMemory { reference: self.control.sum(), ..StageMemory::default() };
+        self.gathered.begin_stage();
         for (limit, watch) in policy.limits.iter().zip(&mut self.watches) {
             if limit.settles() {
                 *watch = Watch::new(limit);
@@ -77,6 +82,8 @@ impl Memory {
         let (candidate, control) = (variant(situation.candidate), variant(situation.control));
         // The dispersion must be known before the tick.
         let spread = self.control_between_cells();
+        let dispersion = if situation.policy.analysis.is_some() { self.control.dispersion() } else { 1.0 };
+        self.gathered.absorb(situation, &Seen { observation, dispersion });
         self.recent.add(&piece(situation.policy, observation.span_ms, candidate, control));
         if let Some(stage) = situation.stage {
             let settled = self.is_settled(situation.policy);
@@ -163,6 +170,10 @@ impl Spread {
         };
         if little { self.dispersion } else { 1.0 }
     }
+}
+
+fn is_empty(gathered: &Gathered) -> bool {
+    *gathered == Gathered::default()
 }
 
 fn piece(policy: &Policy, span_ms: u64, candidate: &VariantCounts, control: &VariantCounts) -> Piece {

@@ -164,6 +164,7 @@ mod tests {
             settle_ms: 30_000,
             limits: Vec::new(),
             stages: 1,
+            analysis: None,
         }
     }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use weir_core::document::{self, Guardrail};
 use weir_core::share::WHOLE;
 
+use super::analysis::Analysis;
 use super::latency::Ceiling;
 use crate::observation::Observation;
 
@@ -30,6 +31,9 @@ pub struct Policy {
     pub limits: Vec<Limit>,
     /// How many stages the attempt has.
     pub stages: usize,
+    /// What is looked at beside the limits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub analysis: Option<Box<Analysis>>,
 }
 
 /// One limit: a guardrail with a ratio and a ceiling is two.
@@ -59,6 +63,7 @@ impl Policy {
             settle_ms: policy.settle.ms(),
             limits: policy.guardrails.iter().flat_map(limits).collect(),
             stages: rollout.stages.len(),
+            analysis: None,
         }
     }
 
@@ -73,6 +78,12 @@ impl Policy {
         }
         let parts = u32::try_from(parts).unwrap_or(u32::MAX);
         (f64::from(parts) / self.alpha.clamp(LEAST_ALPHA, 1.0)).ln()
+    }
+
+    /// Drift is looked for after the last stage too.
+    #[must_use]
+    pub fn watches_after(&self) -> bool {
+        self.analysis.as_ref().is_some_and(|analysis| analysis.drift.is_some())
     }
 
     /// Enough of the expected proxies answered for the tick to count.

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::analysis::{Remark, Scope};
 use super::tally::Tally;
 
 /// What is to happen.
@@ -45,6 +46,16 @@ pub enum Why {
     BothFail,
     /// The variants' requests are not in the ratio of the weight: a person must decide.
     Mismatch,
+    /// A goal is worse: a person must decide.
+    GoalWorse,
+    /// A goal is neither better nor worse nor a tie, with all that was planned for it.
+    GoalUnclear,
+    /// The candidate is worse in a segment, or the segments contradict the whole: a person must decide.
+    Segments,
+    /// Another distribution than the reference.
+    Drift,
+    /// Answers to mirrored requests are not good enough, or too few.
+    Shadow,
     /// The counts are beyond a limit, without evidence enough.
     Unclear,
     /// A guardrail is broken by the candidate.
@@ -161,6 +172,12 @@ pub struct Ruling {
     pub decides_in_ms: Option<u64>,
     /// Each limit.
     pub checks: Vec<Check>,
+    /// What was looked at beside the limits.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<Remark>,
+    /// For which segments the candidate can go on; absent where none are looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<Scope>,
     /// The counts.
     pub numbers: Numbers,
     /// What this tick changed; set by the rollout.
@@ -178,6 +195,8 @@ impl Ruling {
             asks: false,
             decides_in_ms: None,
             checks: Vec::new(),
+            remarks: Vec::new(),
+            scope: None,
             numbers: Numbers::default(),
             transition: None,
         }

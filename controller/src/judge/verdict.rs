@@ -2,6 +2,9 @@
 //!
 //! A broken guardrail comes first, and whether going back would help; then what is missing to go on, from the plainest to the finest.
 
+use weir_core::share::WHOLE;
+
+use super::analysis::{Blocks, Remark, of_shadow, remarks};
 use super::check::checks;
 use super::memory::Memory;
 use super::policy::Limit;
@@ -15,7 +18,11 @@ use crate::observation::Observation;
 #[must_use]
 pub fn rule(situation: &Situation<'_>, memory: &Memory, observation: &Observation) -> Ruling {
     match situation.stage {
-        Some(stage) => Case { situation, memory, observation, stage, checks: checks(situation, memory) }.rule(),
+        Some(stage) => {
+            let (remarks, scope) = remarks(situation, &memory.gathered);
+            let checks = checks(situation, memory);
+            Ruling { scope, ..Case { situation, memory, observation, stage, checks, remarks }.rule() }
+        }
         None => baseline(situation, memory, observation),
     }
 }
@@ -40,8 +47,30 @@ fn baseline(situation: &Situation<'_>, memory: &Memory, observation: &Observatio
         let ruling = say(Verdict::Hold, Why::Baseline, false, sentence);
         return Ruling { decides_in_ms: memory.recent.time_for(missing, |piece| piece.control.sum()), ..ruling };
     }
+    let shadow = of_shadow(situation, &memory.gathered);
+    let remarks: Vec<Remark> = shadow.into_iter().collect();
+    if let Some((remark, blocks)) = remarks.iter().find_map(|remark| Some((remark, remark.blocks?))) {
+        let sentence = format!("{flag}: does not begin: {}", remark.sentence);
+        return Ruling { remarks: remarks.clone(), ..say(blocks.verdict, blocks.why, blocks.asks, sentence) };
+    }
     let sentence = format!("{flag}: control has had {} requests; {}", count(control.requests), going_on(situation));
-    say(Verdict::Advance, Why::AllMet, false, sentence)
+    Ruling { remarks, ..say(Verdict::Advance, Why::AllMet, false, sentence) }
+}
+
+/// Rules on what everybody has had since the last stage: only drift is looked for.
+#[must_use]
+pub fn rule_after(situation: &Situation<'_>, memory: &Memory, ended: String) -> Ruling {
+    let (remarks, _) = remarks(situation, &memory.gathered);
+    let found = remarks.iter().find_map(|remark| Some((remark, remark.blocks.filter(|b| b.why == Why::Drift)?)));
+    let ruling = found.map(|(remark, blocks)| drifted(situation, WHOLE, remark, blocks));
+    let ruling = ruling.unwrap_or_else(|| Ruling::not_under_way(ended));
+    Ruling { remarks: remarks.into_iter().filter(|remark| remark.name.starts_with("drift")).collect(), ..ruling }
+}
+
+fn drifted(situation: &Situation<'_>, weight_ppm: u32, remark: &Remark, blocks: Blocks) -> Ruling {
+    let what = if blocks.verdict == Verdict::RollBack { "rolled back" } else { "holds" };
+    let sentence = format!("{}: {what} at {}: {}", situation.flag, weight(weight_ppm), remark.sentence);
+    Ruling { asks: blocks.asks, ..Ruling::new(blocks.verdict, blocks.why, sentence) }
 }
 
 struct Case<'a> {
@@ -50,12 +79,13 @@ struct Case<'a> {
     observation: &'a Observation,
     stage: Stage,
     checks: Vec<Check>,
+    remarks: Vec<Remark>,
 }
 
 impl Case<'_> {
     fn rule(self) -> Ruling {
-        let ruling = self.broken().or_else(|| self.unseen()).or_else(|| self.missing());
-        let ruling = ruling.or_else(|| self.mismatch()).or_else(|| self.waiting());
+        let ruling = self.broken().or_else(|| self.drift()).or_else(|| self.unseen()).or_else(|| self.missing());
+        let ruling = ruling.or_else(|| self.mismatch()).or_else(|| self.waiting()).or_else(|| self.remarked());
         let ruling = ruling.unwrap_or_else(|| self.all_met());
         let stage = &self.memory.stage;
         let numbers = Numbers {
@@ -66,7 +96,7 @@ impl Case<'_> {
             seen: self.observation.seen,
             expected: self.observation.expected,
         };
-        Ruling { checks: self.checks, numbers, ..ruling }
+        Ruling { checks: self.checks, remarks: self.remarks, numbers, ..ruling }
     }
 
     /// A limit is broken: back, unless control is no better or no more.
@@ -111,6 +141,28 @@ impl Case<'_> {
         };
         let sentence = self.holds(&format!("candidate and control both fail: {}", shared.or_else(both)?));
         Some(Ruling { asks: true, ..Ruling::new(Verdict::Hold, Why::BothFail, sentence) })
+    }
+
+    /// Drift does not wait for the stage's end.
+    fn drift(&self) -> Option<Ruling> {
+        let (remark, blocks) = self.blocking().find(|(_, blocks)| blocks.why == Why::Drift)?;
+        let Some(why_not) = self.no_way_back().filter(|_| blocks.verdict == Verdict::RollBack) else {
+            return Some(drifted(self.situation, self.stage.weight_ppm, remark, blocks));
+        };
+        let held = Blocks { verdict: Verdict::Hold, why: Why::ControlSick, asks: true };
+        let ruling = drifted(self.situation, self.stage.weight_ppm, remark, held);
+        Some(Ruling { sentence: format!("{}; but {why_not}", ruling.sentence), ..ruling })
+    }
+
+    /// The stage has all that the limits ask for, and something else is not as it should be.
+    fn remarked(&self) -> Option<Ruling> {
+        let (remark, blocks) = self.blocking().next()?;
+        let sentence = self.holds(&remark.sentence);
+        Some(Ruling { asks: blocks.asks, ..Ruling::new(blocks.verdict, blocks.why, sentence) })
+    }
+
+    fn blocking(&self) -> impl Iterator<Item = (&Remark, Blocks)> {
+        self.remarks.iter().filter_map(|remark| Some((remark, remark.blocks?)))
     }
 
     /// Too little is seen to count time or to go on.

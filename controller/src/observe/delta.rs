@@ -143,7 +143,11 @@ fn flag_difference(old: &FlagCounts, new: &FlagCounts) -> Option<FlagCounts> {
     let unassigned = new.unassigned.iter().map(|(reason, count)| {
         Some((reason.clone(), count.checked_sub(old.unassigned.get(reason).copied().unwrap_or(0))?))
     });
-    Some(FlagCounts { variants: variants.collect::<Option<_>>()?, unassigned: unassigned.collect::<Option<_>>()? })
+    Some(FlagCounts {
+        variants: variants.collect::<Option<_>>()?,
+        unassigned: unassigned.collect::<Option<_>>()?,
+        ..FlagCounts::default()
+    })
 }
 
 fn variant_difference(old: &VariantCounts, new: &VariantCounts) -> Option<VariantCounts> {
@@ -203,6 +207,7 @@ mod tests {
         let flag = FlagCounts {
             variants: BTreeMap::from([("next".to_owned(), variant)]),
             unassigned: BTreeMap::from([("kill".to_owned(), started)]),
+            ..FlagCounts::default()
         };
         BTreeMap::from([("checkout".to_owned(), flag)])
     }

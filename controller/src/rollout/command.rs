@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use weir_core::document::Rollout;
+use weir_core::share::Share;
 
 use super::plan::Plan;
 use super::state::{Phase, RolloutState};
@@ -51,6 +52,11 @@ pub enum Refusal {
     /// The document has no stage (its check refuses that).
     #[error("the rollout has no stage")]
     NoStage,
+    /// Start of a rollout whose first stage is everybody.
+    #[error(
+        "the first stage is 100 %: everybody at once, with no control to compare with; `force` with a reason does it all the same"
+    )]
+    StraightToAll,
     /// Resume of what is not paused.
     #[error("nothing to resume: the rollout is {0}")]
     NotPaused(&'static str),
@@ -99,6 +105,9 @@ impl RolloutState {
         }
         control_is_default(rollout, default)?;
         let first = rollout.stages.first().ok_or(Refusal::NoStage)?;
+        if first.weight == Share::ALL && !force {
+            return Err(Refusal::StraightToAll);
+        }
         let plan = Plan::of(rollout);
         Ok(Self {
             attempt: self.attempt.saturating_add(1),

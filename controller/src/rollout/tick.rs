@@ -12,13 +12,34 @@ impl RolloutState {
     #[must_use]
     pub fn tick(&self, flag: &str, observation: &Observation) -> (Self, Ruling) {
         let Some(plan) = self.plan.as_ref().filter(|_| self.is_judged()) else {
-            return (self.clone(), Ruling::not_under_way(self.standing(flag)));
+            return self.after(flag, observation);
         };
         let situation = self.situation(flag, plan);
         let mut next = self.clone();
         next.memory.absorb(&situation, observation);
         let mut ruling = judge::rule(&situation, &next.memory, observation);
         ruling.transition = next.obey(ruling.verdict, plan, observation.at_ms);
+        if ruling.transition == Some(Transition::RolledBack) {
+            ruling.sentence.push_str(&next.memory.gathered.stopped());
+        }
+        (next, ruling)
+    }
+
+    /// Nothing is judged any more, but for drift once everybody has the candidate.
+    fn after(&self, flag: &str, observation: &Observation) -> (Self, Ruling) {
+        let standing = self.standing(flag);
+        let plan = self.plan.as_ref().filter(|plan| plan.policy.watches_after());
+        let Some(plan) = plan.filter(|_| self.phase == Phase::Done && !self.killed) else {
+            return (self.clone(), Ruling::not_under_way(standing));
+        };
+        let last = plan.stages.last().map(|s| Stage { weight_ppm: s.weight_ppm, lasts_ms: s.lasts_ms });
+        let situation = Situation { stage: last, next_ppm: None, ..self.situation(flag, plan) };
+        let mut next = self.clone();
+        next.memory.gathered.absorb_after(&situation, observation);
+        let mut ruling = judge::rule_after(&situation, &next.memory, standing);
+        if ruling.verdict == Verdict::RollBack {
+            ruling.transition = next.obey(ruling.verdict, plan, observation.at_ms);
+        }
         (next, ruling)
     }
 
@@ -44,6 +65,9 @@ impl RolloutState {
             Verdict::Hold | Verdict::Inconclusive => None,
             Verdict::RollBack => {
                 *self = self.rolled_back(at_ms);
+                if plan.policy.analysis.is_some() {
+                    self.memory.gathered.stopped_at_ms = Some(at_ms);
+                }
                 Some(Transition::RolledBack)
             }
             Verdict::Advance => Some(self.advance(plan, at_ms)),

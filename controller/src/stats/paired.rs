@@ -30,9 +30,34 @@ pub fn mcnemar_corrected(first: u64, second: u64) -> Test {
     Test { statistic, p: super::normal::Side::Two.p(statistic.sqrt()) }
 }
 
+/// Diffy's rule: of `total` pairs a field differed in `raw`, and in `noise` between control and control; it is worth showing if raw is the
+/// greater, by more than 20 % of both together and by more than 0.03 % of all pairs. A rule of thumb for lists, no test.
+#[must_use]
+pub fn is_shown(raw: u64, noise: u64, total: u64) -> bool {
+    let more = u128::from(raw.saturating_sub(noise));
+    // In whole numbers: the limits themselves are not beyond.
+    raw > noise && more * 5 > u128::from(raw) + u128::from(noise) && more * 10_000 > 3 * u128::from(total)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn diffys_rule_as_its_code_has_it() {
+        for (raw, noise, total, shown) in [
+            (100, 100, 100, false),
+            (100, 0, 100, true),
+            (30, 20, 1_000, false),
+            (31, 20, 1_000, true),
+            (3, 0, 10_000, false),
+            (4, 0, 10_000, true),
+            (20, 31, 1_000, false),
+            (u64::MAX, 0, u64::MAX, true),
+        ] {
+            assert_eq!(is_shown(raw, noise, total), shown, "{raw} {noise} {total}");
+        }
+    }
 
     #[test]
     fn mcnemar_as_the_literature_has_it() {

@@ -1,6 +1,7 @@
 //! The judge and the rollout on simulated observations: counts are drawn per cell and tick, with seeds, without a proxy.
 mod detection;
 mod false_alarms;
+mod goals;
 mod promised_power;
 mod rollouts;
 mod split;
