@@ -62,7 +62,7 @@ async fn a_killed_controller_goes_on_in_the_phase_it_was_in_and_proxies_serve_me
     whole.order("rollback").await;
     crash_changes_nothing(&mut whole).await;
 
-    let document = with_stages(json!([{ "weight": "100%", "for": "1s" }]));
+    let document = with_stages(json!([{ "weight": "50%", "for": "1s" }, { "weight": "100%", "for": "1s" }]));
     whole.controller.apply(&document.to_string()).await.expect("other stages are taken between attempts");
     whole.order("start").await;
     whole.phase("done").await;
