@@ -166,3 +166,33 @@ fn a_batch_answers_line_by_line_and_says_by_its_status_whether_all_went_well() {
     assert_eq!((code, out.lines().count()), (1, 3));
     assert_eq!(batch(""), (0, String::new(), String::new()));
 }
+
+#[test]
+fn export_writes_a_document_that_needs_no_weir() {
+    let directory = tempfile::tempdir().unwrap();
+    let flags = file(directory.path(), "flags.json", DOCUMENT);
+    let state = r#"{"flags": {"checkout": {"weight": 500000}}}"#;
+    let (code, out, err) = run(&["export", "--flagd", &flags, "--rollouts", state], "");
+    assert_eq!(code, 0, "{err}");
+    assert!(
+        !out.contains("\"weir\"")
+            && err.contains("note: checkout: next for 50% of those whom targeting does not answer"),
+        "{out}{err}"
+    );
+    let plain = file(directory.path(), "flagd.json", &out);
+    for user in 0..20 {
+        let context = format!(r#"{{"targetingKey": "u{user}"}}"#);
+        let variant = |arguments: &[&str]| {
+            let common = ["--flag", "checkout", "--context", &context, "--json"];
+            let (_, out, err) = run(&[arguments, &common[..]].concat(), "");
+            let answer: serde_json::Value = serde_json::from_str(&out).unwrap_or_else(|_| panic!("{out}{err}"));
+            answer["variant"].as_str().unwrap().to_owned()
+        };
+        assert_eq!(variant(&["eval", &flags, "--rollouts", state]), variant(&["eval", &plain]), "u{user}");
+    }
+    let (code, out, _) = run(&["export", "--flagd", &flags, "--json"], "");
+    let answer: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, &answer["document"]["flags"]["checkout"]["targeting"]["if"][1]), (0, &"next".into()));
+    assert!(answer["notes"][0].as_str().unwrap().contains("dialect v3"));
+    assert_eq!(run(&["export", "--flagd", "-"], "{").0, 1);
+}

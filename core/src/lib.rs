@@ -10,6 +10,7 @@
 //! - [`decide`]: one request (`asked`: what is read of it), one decision per flag, with its [`reason`]; [`cell`]: the user's cell for the analysis
 //! - [`served`]: the same for a context instead of a request, in flagd's words
 //! - [`explain`]: why it is that, node by node and hash by hash; [`words`]: rules in a line for people
+//! - [`export`]: the same as a plain flagd document
 //! - [`outcome`]: how a request ended
 //! - [`name`]: the wire contract up, names of metrics, built and parsed
 #![forbid(unsafe_code)]
@@ -35,6 +36,7 @@ pub mod decide;
 pub mod document;
 pub mod evaluate;
 pub mod explain;
+pub mod export;
 mod finding;
 pub mod hash;
 pub mod json;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::duration::Wait;
-use super::study_args::EvalArgs;
+use super::study_args::{EvalArgs, ExportArgs};
 use crate::calc;
 
 const EXIT_CODES: &str = "Exit status: 0 good, 1 refused or failed, 2 wrong usage.";
@@ -42,6 +42,9 @@ pub enum Verb {
     /// What a flag is for whom: value, variant, reason, as flagd answers, without a controller
     #[command(after_help = help(EVAL))]
     Eval(EvalArgs),
+    /// The plain flagd document that gives everybody what Weir does: rollouts as `fractional`, kills and masks carried out
+    #[command(after_help = help("weir export --flagd flags.json > flagd.json\n  weir export --flagd flags.json --rollouts '{\"flags\": {\"checkout\": {\"weight\": 50000}}}'"))]
+    Export(ExportArgs),
     /// Publish a flag document; show what changes and which proxies have it
     #[command(after_help = help("weir apply flags.json\n  weir apply flags.json --force --reason \"rollout given up, users may flip\""))]
     Apply {
@@ -218,6 +221,8 @@ mod tests {
             ("weir eval flags.json --batch --at 0", true),
             ("weir eval flags.json --batch --flag f", false),
             ("weir eval flags.json --batch --explain", false),
+            ("weir export --flagd flags.json --rollouts @s.json --json", true),
+            ("weir export flags.json", false),
             ("weir apply flags.json", true),
             ("weir apply flags.json --force", false),
             ("weir apply flags.json --force --reason x", true),

@@ -2,7 +2,7 @@
 //!
 //! - [`args`]: the command line; `duration`: its times
 //! - `verbs`: from a verb to a request and from an answer to text
-//! - `eval`: what a flag is for whom; `study_args`: its words, `moment`: its times, `reading`: what such verbs read
+//! - `eval`: what a flag is for whom; `export`: plain flagd; `study_args`: their words, `moment`: their times, `reading`: what they read
 //! - `judge`: a policy over a recorded history
 //! - `screen`: the status for people
 //! - `client`: HTTP
@@ -12,6 +12,7 @@ pub mod args;
 mod client;
 pub mod duration;
 mod eval;
+mod export;
 mod judge;
 pub mod moment;
 mod reading;
@@ -33,6 +34,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Serve { config, ready_file } => serve::serve(&config, ready_file.as_deref()).map(|()| ExitCode::SUCCESS),
         Verb::Validate { files } => verbs::validate(&files, cli.json),
         Verb::Eval(args) => eval::eval(&args, cli.json),
+        Verb::Export(args) => export::export(&args, cli.json),
         Verb::Calc { method, input } => verbs::calc(&method, input.as_deref(), cli.json),
         Verb::Judge { history, policy, analysis, flag } => {
             let (analysis, flag) = (analysis.as_deref(), flag.as_deref());

@@ -1,4 +1,4 @@
-//! The words of the verbs that ask documents without a controller: `eval`.
+//! The words of the verbs that ask documents without a controller: `eval`, `export`.
 
 use std::path::PathBuf;
 
@@ -34,4 +34,15 @@ pub struct EvalArgs {
     /// Answer lines of {"flag", "type", "context"} on standard input with a line of JSON each
     #[arg(long)]
     pub batch: bool,
+}
+
+/// What `export` takes.
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// The flag document that is to be flagd's, or - for standard input
+    #[arg(long, value_name = "FILE")]
+    pub flagd: PathBuf,
+    /// In this state of the rollouts: the `state` of a snapshot as JSON, or @FILE with it. Left out, every rollout is at 0 %
+    #[arg(long, value_name = "STATE")]
+    pub rollouts: Option<String>,
 }

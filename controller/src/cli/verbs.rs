@@ -81,7 +81,12 @@ pub(super) async fn ask(client: Client, verb: Verb, as_json: bool) -> anyhow::Re
         Verb::Kill { target, order } => ("kill", body_of(target), order),
         Verb::Revive { target, order } => ("revive", body_of(target), order),
         // Done without a client.
-        Verb::Validate { .. } | Verb::Eval(_) | Verb::Calc { .. } | Verb::Judge { .. } | Verb::Serve { .. } => {
+        Verb::Validate { .. }
+        | Verb::Eval(_)
+        | Verb::Export(_)
+        | Verb::Calc { .. }
+        | Verb::Judge { .. }
+        | Verb::Serve { .. } => {
             return Ok(ExitCode::FAILURE);
         }
     };
