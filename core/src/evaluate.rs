@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use crate::document::{Document, Flag};
 use crate::json::Json;
 use crate::rule::set::Hashed;
-use crate::rule::{Context, Question, Rule, RuleError, Value};
+use crate::rule::{Context, Laid, Question, Rule, RuleError, Value};
 
 /// A document whose flags can be asked for.
 #[derive(Debug)]
@@ -104,6 +104,12 @@ impl FlagSet {
     #[inline]
     pub fn flag(&self, key: &str) -> Option<&Flag> {
         self.index.get(key).and_then(|index| self.document.flags.get(*index))
+    }
+
+    /// A JSON context laid out for this document: worth it for whoever asks more than once.
+    #[must_use]
+    pub fn lay_out<'a>(&self, context: &'a Json) -> Laid<'a> {
+        Laid::new(context, &self.document.attributes)
     }
 
     /// What the flag is in this context at this time, in milliseconds since the Unix epoch.

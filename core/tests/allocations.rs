@@ -9,6 +9,7 @@ use std::cell::Cell;
 use weir_core::check::check;
 use weir_core::evaluate::FlagSet;
 use weir_core::json::Json;
+use weir_core::rule::Context;
 
 /// The system's allocator, counting for each thread by itself: tests run beside each other.
 struct Counting;
@@ -50,7 +51,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// How often the heap is asked by one evaluation, which must name this variant.
+/// How often the heap is asked by two evaluations, of the context as JSON and laid out, which must name this variant.
 fn allocations(targeting: &str, context: &str, variant: &str) -> usize {
     let document = format!(
         r#"{{"flags": {{"f": {{"state": "ENABLED", "variants": {{"on": true, "off": false, "true": true, "false": false, "1": 1}},
@@ -59,10 +60,11 @@ fn allocations(targeting: &str, context: &str, variant: &str) -> usize {
     );
     let flags = FlagSet::new(check(&document).unwrap());
     let context = Json::read(context).unwrap();
+    let laid = flags.lay_out(&context);
     let before = CALLS.get();
-    let found = flags.evaluate("f", &context, 1_700_000_000_000);
+    let found = [&context as &dyn Context, &laid].map(|context| flags.evaluate("f", context, 1_700_000_000_000));
     let calls = CALLS.get() - before;
-    assert_eq!(found.variant, Some(variant), "{targeting}: {found:?}");
+    found.iter().for_each(|found| assert_eq!(found.variant, Some(variant), "{targeting}: {found:?}"));
     calls
 }
 

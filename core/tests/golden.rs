@@ -2,6 +2,8 @@
 //! row here moves users in production and is a breaking change.
 //!
 //! `vectors/split.json` was made by another implementation: Python's `mmh3` 5 over `cbor2` 5's canonical encoding (v3) or UTF-8 (v2).
+//! `vectors/decide.json` is whole decisions of a proxy, targeting before the split, made by a page of Python that has only the formulas: MurmurHash3, CBOR's
+//! text and array heads, and `(hash x sum) >> 32`.
 //! `vectors/fractional.json` are worked examples of `fractional` on the flags of `vectors/fractional-flags.json`, with the variant by flagd's formula in
 //! either dialect; null is a variant that the flag does not have. flagd's own engines agree but for what `rule::fractional` says.
 
@@ -90,6 +92,54 @@ fn the_whole_way_from_a_snapshot_to_a_variant_follows_the_vectors() {
                 };
                 assert_eq!(variant(&snapshot, key), expected, "{row} at {weight}");
             }
+        }
+    }
+}
+
+/// The headers of a row of `decide.json`.
+struct Targeted<'a>(&'a Value);
+
+impl Request for Targeted<'_> {
+    fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        let field = match name {
+            "x-user-id" => "targetingKey",
+            "x-version" => "version",
+            "x-country" => "country",
+            _ => return None,
+        };
+        self.0[field].as_str().map(|text| Cow::Borrowed(text.as_bytes()))
+    }
+
+    fn now_ms(&self) -> u64 {
+        1_700_000_000_000
+    }
+}
+
+#[test]
+fn targeting_and_then_the_split_follow_the_vectors() {
+    let rows: Vec<Value> = serde_json::from_str(include_str!("vectors/decide.json")).unwrap();
+    assert_eq!(rows.len(), 94);
+    for hashing in ["flagd-v3", "flagd-v2"] {
+        let document = format!(
+            r#"{{"flags": {{"checkout": {{"state": "ENABLED", "variants": {{"stable": 1, "next": 2, "beta": 3}}, "defaultVariant": "stable",
+                "targeting": {{"if": [{{"in": [{{"var": "targetingKey"}}, ["user-1", "user-2"]]}}, "next",
+                  {{"sem_ver": [{{"var": "version"}}, ">=", "2.1.0"]}}, {{"fractional": [{{"cat": ["v/", {{"var": "targetingKey"}}]}}, ["next", 25], ["beta", 25], ["stable", 50]]}},
+                  {{"==": [{{"var": "country"}}, "NZ"]}}, {{"fractional": [["beta", 1], ["stable", 2]]}}]}}}}}},
+              "weir": {{"version": 1, "hashing": "{hashing}", "identity": [{{"header": "x-user-id"}}],
+                "attributes": {{"version": {{"header": "x-version"}}, "country": {{"header": "x-country"}}}},
+                "outputs": {{"checkout": {{"requestHeader": "x-weir-checkout"}}}},
+                "rollouts": {{"checkout": {{"control": "stable", "candidate": "next", "stages": [{{"weight": "100%"}}]}}}}}}}}"#
+        );
+        let flag = FlagState { weight: Share::from_ppm(250_000).unwrap(), mask: false, kill: false };
+        let state = State { kill: false, flags: BTreeMap::from([("checkout".to_owned(), flag)]) };
+        let snapshot =
+            Snapshot::read(write(3, &state, &document).as_bytes(), &mut PlanCache::default()).unwrap().unwrap();
+        for row in rows.iter().filter(|row| text(row, "hashing") == hashing) {
+            decide(&snapshot, &Targeted(row), |decision| {
+                let flag = &snapshot.plan.flags[decision.flag];
+                let found = (decision.variant.unwrap().name(flag).unwrap(), decision.reason.name());
+                assert_eq!(found, (text(row, "variant"), text(row, "reason")), "{row}");
+            });
         }
     }
 }

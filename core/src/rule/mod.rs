@@ -3,7 +3,7 @@
 //!
 //! - [`value`]: what is computed with; `coerce`: its coercions; `number`: numbers as texts
 //! - `node`: a compiled rule; `compile`, `fold`: from JSON to it; `set`: constant lists
-//! - `eval`: one evaluation, within a bounded amount of work; `condition`: what is only true or false; `look`: `var`
+//! - `eval`: one evaluation, within a bounded amount of work; `condition`: what is only true or false; `look`: `var`; `laid`: a context by numbers
 //! - `operators`, `lists`: what the operators do
 //! - `fractional`, `cbor`: users into buckets; `semver`: versions
 
@@ -14,6 +14,7 @@ mod condition;
 mod eval;
 mod fold;
 pub(crate) mod fractional;
+mod laid;
 mod lists;
 mod look;
 mod node;
@@ -27,6 +28,7 @@ pub mod value;
 
 pub use compile::{MAX_DEPTH, MAX_NODES};
 pub use eval::MAX_WORK;
+pub use laid::Laid;
 pub use node::Attribute;
 pub use value::Value;
 
