@@ -9,6 +9,7 @@
 //! - [`stats`]: statistics, pure; [`calc`]: the same by hand; [`judge`]: from counts to a verdict, pure; [`rollout`]: what verdicts and persons make of a rollout, pure
 //! - [`replay`]: what a policy would have done to a recorded history, pure
 //! - [`study`]: what documents say, asked without a proxy, pure
+//! - [`stale`]: flags that only one variant is left of, pure
 //! - [`lifecycle`]: which document may follow which while rollouts hold users, pure
 //! - [`store`]: the database and its ledger; [`publish`]: the ways down to the proxies
 //! - [`run`]: the loop that owns all state
@@ -27,6 +28,7 @@ pub mod report;
 pub mod rollout;
 pub mod run;
 pub mod settings;
+pub mod stale;
 pub mod stats;
 pub mod store;
 pub mod study;

@@ -11,6 +11,8 @@ use crate::observation::{
     Bin, Bins, CELL_COUNT, CellCounts, FieldCounts, FlagCounts, Observation, ShadowCounts, VariantCounts,
 };
 use crate::rollout::{Command, Phase, Refusal, RolloutState};
+use crate::run::tests::Bench;
+use crate::stale::Kind;
 
 /// Stages as JSON.
 const LADDER: &str = r#"[{"weight":"5%","for":"2m"},{"weight":"50%","for":"2m"},{"weight":"100%","for":"2m"}]"#;
@@ -315,6 +317,47 @@ fn a_shadow_straight_to_100_percent_is_refused_without_force_and_a_reason() {
     assert!(refusal.to_string().contains("everybody at once"), "{refusal}");
     assert_eq!(start(whole, true).unwrap().weight_ppm, 1_000_000);
     start(LADDER, false).unwrap();
+}
+
+#[test]
+fn a_flag_that_is_one_sided_for_48_hours_is_reported_stale_with_the_clean_up() {
+    let now_ms = crate::clock::Clock::system().now_ms();
+    let ago = |hours: u64| now_ms - hours * 3_600_000;
+    let mut bench = Bench::with_document();
+    bench.tick(ago(49), 10);
+    bench.tick(ago(40), 10);
+    assert_eq!(bench.status().stale.len(), 2);
+    let stale = bench.status().stale;
+    assert_eq!(
+        (stale[0].flag.as_str(), stale[0].kind, stale[0].variant.as_deref()),
+        ("checkout", Kind::OneSided, Some("stable"))
+    );
+    assert!(stale[0].sentence.contains("go on with the rollout, or remove it with the variant next"), "{:?}", stale[0]);
+    assert_eq!(
+        (stale[1].flag.as_str(), stale[1].kind, stale[1].variant.as_deref()),
+        ("banner", Kind::OneOutcome, Some("off"))
+    );
+    assert!(stale[1].sentence.contains("put that into the code and remove the flag"), "{:?}", stale[1]);
+    let mut young = Bench::with_document();
+    young.tick(ago(47), 10);
+    young.tick(now_ms, 10);
+    assert_eq!(young.status().stale, []);
+}
+
+#[test]
+fn a_rollback_that_was_never_rehearsed_is_warned_of_before_the_start() {
+    let mut bench = Bench::with_document();
+    bench.all_apply();
+    let start = Command::Start { force: false };
+    let answer = bench.order("checkout", start).unwrap();
+    assert!(answer.warnings[0].contains("a rollback has never been rehearsed here"), "{:?}", answer.warnings);
+    assert!(bench.order("checkout", Command::Rollback).unwrap().warnings.is_empty());
+    // Ordered is not applied.
+    let answer = bench.order("checkout", start).unwrap();
+    assert_eq!(answer.warnings.len(), 1);
+    bench.order("checkout", Command::Rollback).unwrap();
+    bench.all_apply();
+    assert_eq!(bench.order("checkout", start).unwrap().warnings, Vec::<String>::new());
 }
 
 #[test]

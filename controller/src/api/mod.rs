@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use weir_core::check::{self, Finding};
 use weir_core::document::Document;
 
-use crate::report::{self, Answer, Failure, FindingText, Status};
+use crate::report::{self, Answer, Failure, FindingText, StaleFlags, Status};
 use crate::rollout::Command;
 use crate::run::{Handle, Order, Refused, update};
 use body::{Fields, MAX_BYTES};
@@ -43,6 +43,7 @@ pub fn router(handle: Handle) -> Router {
         .route("/api/v1/apply", post(apply))
         .route("/api/v1/status", get(status))
         .route("/api/v1/ledger", get(ledger))
+        .route("/api/v1/flags/stale", get(stale))
         .route("/api/v1/{verb}", post(order))
         .route("/metrics", get(metrics))
         .route("/healthz", get(health))
@@ -193,6 +194,11 @@ async fn status(State(handle): State<Handle>, Query(query): Query<OfFlag>) -> Re
         return Err(Error::new(StatusCode::NOT_FOUND, format!("no rollout of flag {flag:?} in the document")));
     }
     Ok(Json(status))
+}
+
+async fn stale(State(handle): State<Handle>) -> Json<StaleFlags> {
+    let stale = handle.status().borrow().stale.clone();
+    Json(StaleFlags { stale })
 }
 
 #[derive(Deserialize)]

@@ -101,6 +101,8 @@ async fn every_verb_has_its_endpoint() {
     let status = served.status().await;
     assert_eq!(status.rollouts[0].phase, "rolled_back");
     assert_eq!(served.get("/api/v1/status?flag=checkout").await.0, 200);
+    let (status, stale) = served.get("/api/v1/flags/stale").await;
+    assert_eq!((status, stale.trim()), (200, r#"{"stale":[]}"#));
     assert_eq!(served.get("/api/v1/status?flag=banner").await.0, 404);
     let (_, rows) = served.get("/api/v1/ledger?flag=checkout&after=1&limit=2").await;
     let rows: Vec<crate::store::Row> = serde_json::from_str(&rows).unwrap();

@@ -109,6 +109,13 @@ pub enum Verb {
         #[command(flatten)]
         order: OrderArgs,
     },
+    /// The flags themselves, whatever their rollouts do
+    #[command(after_help = help("weir flags stale"))]
+    Flags {
+        /// What of them
+        #[command(subcommand)]
+        what: FlagsVerb,
+    },
     /// Compute a number of a report by hand, or plan ahead: JSON in, JSON out
     #[command(after_help = calc_help())]
     Calc {
@@ -145,6 +152,14 @@ pub enum Verb {
         #[arg(long, value_name = "FILE")]
         ready_file: Option<PathBuf>,
     },
+}
+
+/// What can be asked of all flags.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum FlagsVerb {
+    /// Flags that have been one-sided for 48 h, or without a request, each with its clean-up
+    #[command(after_help = help("weir flags stale --json"))]
+    Stale,
 }
 
 /// One flag, or all.
@@ -197,8 +212,8 @@ mod tests {
         assert_eq!(
             verbs,
             [
-                "validate", "eval", "apply", "start", "status", "resume", "rollback", "kill", "revive", "calc",
-                "judge", "serve"
+                "validate", "eval", "export", "apply", "start", "status", "resume", "rollback", "kill", "revive",
+                "flags", "calc", "judge", "serve"
             ]
         );
         for name in verbs {
@@ -244,6 +259,8 @@ mod tests {
             ("weir calc", false),
             ("weir judge --history h.ndjson --policy flags.json --flag checkout", true),
             ("weir judge --history h.ndjson --policy flags.json --analysis a.json", true),
+            ("weir flags stale --json", true),
+            ("weir flags", false),
             ("weir judge --history h.ndjson", false),
             ("weir serve", false),
             ("weir serve --config weir.toml --ready-file r.json", true),

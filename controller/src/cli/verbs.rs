@@ -9,12 +9,12 @@ use anyhow::Context as _;
 use serde_json::{Value, json};
 use weir_core::check;
 
-use super::args::{OrderArgs, Target, Verb};
+use super::args::{FlagsVerb, OrderArgs, Target, Verb};
 use super::client::{Client, Reply, encoded};
 use super::duration::spoken;
 use super::reading::text as read;
 use super::screen;
-use crate::report::{Answer, Failure, FindingText, Status};
+use crate::report::{Answer, Failure, FindingText, StaleFlags, Status};
 
 /// How often `--watch` draws.
 const REDRAW: Duration = Duration::from_secs(1);
@@ -73,6 +73,7 @@ pub(super) fn calc(method: &str, input: Option<&str>, as_json: bool) -> anyhow::
 /// Sends a verb to the controller and shows the answer.
 pub(super) async fn ask(client: Client, verb: Verb, as_json: bool) -> anyhow::Result<ExitCode> {
     let (name, body, order) = match verb {
+        Verb::Flags { what: FlagsVerb::Stale } => return stale(&client, as_json).await,
         Verb::Status { flag, watch } => return status(&client, flag.as_deref(), watch, as_json).await,
         Verb::Apply { file, force, order } => ("apply", json!({ "document": read(&file)?, "force": force }), order),
         Verb::Start { flag, force, order } => ("start", json!({ "flag": flag, "force": force }), order),
@@ -146,6 +147,7 @@ fn text(answer: &Answer) -> String {
         });
     }
     lines.push(answer.sentence.clone());
+    lines.extend(answer.warnings.iter().map(|warning| format!("warning: {warning}")));
     if !answer.stored {
         lines.push("NOT STORED yet: the database refuses writes; in force all the same, and tried again".to_owned());
     }
@@ -179,6 +181,24 @@ fn text(answer: &Answer) -> String {
         lines.push(format!("  {proxy}: not connected, serves what it had"));
     }
     lines.join("\n") + "\n"
+}
+
+/// Flags to clean up; none is good news.
+async fn stale(client: &Client, as_json: bool) -> anyhow::Result<ExitCode> {
+    let body = match client.get("/api/v1/flags/stale").await? {
+        Ok(body) => body,
+        Err(failure) => return Ok(refused(&failure, as_json)),
+    };
+    let flags: StaleFlags = serde_json::from_slice(&body).context("the answer is not one of this weir's API")?;
+    if as_json {
+        println!("{}", String::from_utf8_lossy(&body));
+    } else if flags.stale.is_empty() {
+        println!("no flag has been one-sided, or without a request, for 48 h");
+    }
+    for flag in flags.stale.iter().filter(|_| !as_json) {
+        println!("{}", flag.sentence);
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn status(client: &Client, flag: Option<&str>, watch: bool, as_json: bool) -> anyhow::Result<ExitCode> {
@@ -242,6 +262,7 @@ mod tests {
             changed: true,
             stored: true,
             complete: false,
+            warnings: vec!["never rehearsed".to_owned()],
             changes: vec![change(None, Some("1")), change(Some("1"), None), change(Some("1"), Some("2"))],
             transition: Transition {
                 generation: 14,
@@ -253,7 +274,7 @@ mod tests {
                 ..Transition::default()
             },
         };
-        let expected = "+ $.a 1\n- $.a 1\n~ $.a 1 -> 2\ndocument applied\ngeneration 14: applied by 1 of 2\n  \
+        let expected = "+ $.a 1\n- $.a 1\n~ $.a 1 -> 2\ndocument applied\nwarning: never rehearsed\ngeneration 14: applied by 1 of 2\n  \
                         envoy-a: acknowledged after 12 ms, applied after 61 ms\n  envoy-b: NOT applied yet\n  \
                         http://127.0.0.1:9903: not connected, serves what it had\n";
         assert_eq!(text(&answer), expected);

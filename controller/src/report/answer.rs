@@ -5,6 +5,7 @@ use weir_core::check::Finding;
 
 use super::status::Transition;
 use crate::lifecycle::Change;
+use crate::stale::Stale;
 
 /// The answer to an order that was obeyed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,9 +20,19 @@ pub struct Answer {
     pub complete: bool,
     /// False if the database refused the write: the order is in force all the same and is written as soon as that is possible.
     pub stored: bool,
+    /// What should be known before going on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// `apply`: what differs from the document before.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<Change>,
+}
+
+/// The answer to `GET /api/v1/flags/stale`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StaleFlags {
+    /// In the order of the document.
+    pub stale: Vec<Stale>,
 }
 
 /// The answer to what was refused or failed; nothing was changed.

@@ -5,7 +5,7 @@ mod answer;
 mod metrics;
 mod status;
 
-pub use answer::{Answer, Failure, FindingText};
+pub use answer::{Answer, Failure, FindingText, StaleFlags};
 pub use metrics::text as metrics;
 pub use status::{
     Alarm, Applied, DocumentStatus, Observed, ProxyStatus, ProxyWeight, RolloutStatus, StageStatus, Status, Totals,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::judge::Ruling;
 use crate::publish::{Counters, Mark, Refusal};
+use crate::stale::Stale;
 
 /// The answer to `GET /api/v1/status`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -35,6 +36,9 @@ pub struct Status {
     pub last: Option<Transition>,
     /// What a person should look at.
     pub alarms: Vec<Alarm>,
+    /// Flags that only one variant is left of, or that nobody asks for.
+    #[serde(default)]
+    pub stale: Vec<Stale>,
     /// Totals since the controller began.
     pub totals: Totals,
 }

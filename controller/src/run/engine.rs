@@ -15,6 +15,7 @@ use crate::judge::Ruling;
 use crate::observe::ProxySight;
 use crate::publish::{Publication, Publisher, Refusal};
 use crate::report::{Alarm, Observed, Totals};
+use crate::stale::Sides;
 use crate::store::{self, Batch, Store};
 
 /// Of so many generations the weights are known, to tell which a proxy serves.
@@ -49,6 +50,7 @@ pub struct Engine {
     pub(super) sights: Vec<ProxySight>,
     pub(super) observed: Option<Observed>,
     pub(super) refused: BTreeMap<String, Vec<Refusal>>,
+    pub(super) sides: Sides,
     pub(super) alarms: BTreeMap<&'static str, Alarm>,
     pub(super) totals: Totals,
     pub(super) started_at_ms: u64,
@@ -185,6 +187,7 @@ impl Engine {
         let carrier = generation.unwrap_or(self.generation);
         pending.ledger.extend(decisions.iter().map(|decision| decision.entry(carrier, at_ms)));
         pending.cumulative = beside.cumulative.or_else(|| pending.cumulative.take());
+        pending.sides = beside.sides.or_else(|| pending.sides.take());
         pending.refused = beside.refused.or_else(|| pending.refused.take());
         pending.observations.extend(beside.observations);
         pending.ledger.extend(beside.ledger);

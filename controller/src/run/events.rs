@@ -25,7 +25,8 @@ impl Engine {
         self.resume();
         self.stay_above();
         let mut step = self.judge(&observation);
-        let moved = !step.decisions.is_empty() || !step.change.rollouts.is_empty();
+        step.beside.sides = self.watch_sides(&observation);
+        let moved = step.beside.sides.is_some() || !step.decisions.is_empty() || !step.change.rollouts.is_empty();
         if !(news || moved || counted(&observation) || self.has_pending()) {
             // Nothing was seen that could be lost.
             return;
@@ -34,6 +35,15 @@ impl Engine {
         if let Err(error) = self.commit(step) {
             self.alarm("check", error.to_string());
         }
+    }
+
+    /// How long each flag has been one-sided; JSON if that has changed.
+    fn watch_sides(&mut self, observation: &Observation) -> Option<String> {
+        let current = self.model.document.clone()?;
+        let stored = (current.stored.hash.as_str(), current.stored.text.as_str());
+        let defined = self.sides.define(&current.document, stored, observation.at_ms);
+        let seen = self.sides.observe(&current.document, observation);
+        (defined || seen).then(|| serde_json::to_string(&self.sides).ok()).flatten()
     }
 
     fn judge(&mut self, observation: &Observation) -> Step {

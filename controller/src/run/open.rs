@@ -16,6 +16,7 @@ use crate::judge::Ruling;
 use crate::observe::ProxySight;
 use crate::publish::{Publisher, Refusal};
 use crate::report::Totals;
+use crate::stale::Sides;
 use crate::store::{self, Batch, Row, Store, Stored};
 
 /// So many rows of the ledger are read at the start for decisions that proxies may not have applied yet.
@@ -83,6 +84,8 @@ impl Engine {
     ) -> Result<Self, OpenError> {
         let stored = store.load()?;
         let rows = store.ledger(None, 0, TAIL)?;
+        let sides =
+            stored.sides.as_deref().map_or_else(|| Ok(Sides::default()), |json| parsed("sides of flags", json))?;
         let mut engine = Self {
             started_at_ms: clock.now_ms(),
             refused: refusals(&stored)?,
@@ -98,6 +101,7 @@ impl Engine {
             contents: BTreeMap::new(),
             sights: expected,
             observed: None,
+            sides,
             alarms: BTreeMap::new(),
             totals: Totals::default(),
             pending: Batch::default(),

@@ -121,7 +121,20 @@ impl Engine {
         self.reconsider(key, command, &after);
         let mut change = Change::default();
         change.rollouts.insert(key.to_owned(), after);
-        self.obey(change, vec![decision], sentence)
+        let warnings = self.warnings(key, command)?;
+        Ok(Answer { warnings, ..self.obey(change, vec![decision], sentence)? })
+    }
+
+    /// What a person should know before users get the candidate.
+    fn warnings(&self, key: &str, command: Command) -> Result<Vec<String>, Refused> {
+        let starts = matches!(command, Command::Start { .. } | Command::Resume);
+        if !starts || self.store.has_rolled_back(key).map_err(CommitError::Store)? {
+            return Ok(Vec::new());
+        }
+        Ok(vec![format!(
+            "{key}: a rollback has never been rehearsed here: none is in the ledger as applied by the proxies; \
+             start, `weir rollback {key}` and start again shows that it works and how long it takes"
+        )])
     }
 
     /// A beginning forgets what was ruled before; an end keeps it to be seen, under what it has come to.
@@ -213,7 +226,7 @@ impl Engine {
         let mut transition = self.chains.get(flag.as_deref()).cloned().unwrap_or_default();
         chain::follow(&mut transition, &proxies, self.generation);
         let complete = is_complete(&transition);
-        Ok(Answer { sentence, changed: true, transition, complete, stored, changes: Vec::new() })
+        Ok(Answer { sentence, changed: true, transition, complete, stored, ..Answer::default() })
     }
 
     pub(super) fn unchanged(&self, sentence: String) -> Answer {
@@ -230,7 +243,7 @@ impl Engine {
             transition.unwrap_or_else(|| Transition { generation: self.generation, ..Transition::default() });
         chain::follow(&mut transition, &self.proxies(), self.generation);
         let complete = is_complete(&transition);
-        Answer { sentence, changed: false, transition, complete, stored: !self.has_pending(), changes: Vec::new() }
+        Answer { sentence, transition, complete, stored: !self.has_pending(), ..Answer::default() }
     }
 }
 

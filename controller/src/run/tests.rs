@@ -30,9 +30,9 @@ pub(crate) const DOCUMENT: &str = r#"{
     }
 }"#;
 
-struct Bench {
+pub(crate) struct Bench {
     directory: TempDir,
-    fake: Arc<Fake>,
+    pub(crate) fake: Arc<Fake>,
     engine: Engine,
 }
 
@@ -48,7 +48,7 @@ impl Bench {
         Self { directory, fake, engine }
     }
 
-    fn with_document() -> Self {
+    pub(crate) fn with_document() -> Self {
         let mut bench = Self::new();
         bench.apply(DOCUMENT, false).unwrap();
         bench
@@ -65,13 +65,13 @@ impl Bench {
         (open(&copy, &fake).unwrap(), fake)
     }
 
-    fn apply(&mut self, text: &str, force: bool) -> Result<Answer, Refused> {
+    pub(crate) fn apply(&mut self, text: &str, force: bool) -> Result<Answer, Refused> {
         let document = Box::new(weir_core::check::check(text).unwrap());
         let reason = force.then(|| "because".to_owned());
         self.engine.order(Order::Apply { text: text.to_owned(), document, force, reason })
     }
 
-    fn order(&mut self, flag: &str, command: Command) -> Result<Answer, Refused> {
+    pub(crate) fn order(&mut self, flag: &str, command: Command) -> Result<Answer, Refused> {
         self.engine.order(Order::Rollout { flag: flag.to_owned(), command, reason: Some("because".to_owned()) })
     }
 
@@ -79,8 +79,19 @@ impl Bench {
         self.order("checkout", Command::Start { force: true }).unwrap();
     }
 
-    fn tick(&mut self, at_ms: u64, requests: u64) {
+    pub(crate) fn tick(&mut self, at_ms: u64, requests: u64) {
         self.engine.observe(tick(at_ms, requests), Some(format!("{{\"seen\":{at_ms}}}")));
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        self.engine.status()
+    }
+
+    /// Every proxy that is connected has what was published last.
+    pub(crate) fn all_apply(&mut self) {
+        let generation = self.engine.generation;
+        self.fake.has("a", generation, 10);
+        self.engine.follow();
     }
 
     fn ledger(&self) -> Vec<String> {

@@ -6,6 +6,7 @@ use crate::observe::ProxySight;
 use crate::publish::{Mark, ProxyReport};
 use crate::report::{Alarm, DocumentStatus, ProxyStatus, ProxyWeight, RolloutStatus, StageStatus, Status, Totals};
 use crate::rollout::{Phase, Plan, RolloutState};
+use crate::stale::Stale;
 
 impl Engine {
     /// Everything that the controller knows.
@@ -30,9 +31,16 @@ impl Engine {
             last: self.chains.get(None).cloned(),
             alarms: self.all_alarms(&proxies),
             totals: self.all_totals(),
+            stale: self.stale(),
             proxies,
             rollouts,
         }
+    }
+
+    fn stale(&self) -> Vec<Stale> {
+        let Some(current) = &self.model.document else { return Vec::new() };
+        let phase = |flag: &str| self.model.rollouts.get(flag).map_or(Phase::Idle, |state| state.phase);
+        self.sides.stale(&current.document, phase, self.clock.now_ms())
     }
 
     /// Every expected proxy with what it reports, and every other that is connected.

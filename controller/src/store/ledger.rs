@@ -103,6 +103,13 @@ pub(super) fn read(connection: &Connection, flag: Option<&str>, after: u64, limi
     Ok(rows)
 }
 
+/// A row `applied` of a rollback of the flag is there.
+pub(super) fn has_rolled_back(connection: &Connection, flag: &str) -> rusqlite::Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM ledger WHERE flag = ?1 AND kind = 'applied'
+               AND json_extract(numbers, '$.kind') = 'rollback')";
+    connection.prepare_cached(sql)?.query_row([flag], |row| row.get(0))
+}
+
 /// Walks the whole chain.
 pub(super) fn verify(connection: &Connection) -> rusqlite::Result<Option<Broken>> {
     let (last, last_hash) = head(connection)?;

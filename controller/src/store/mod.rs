@@ -96,6 +96,8 @@ pub struct Stored {
     pub cumulative: Option<String>,
     /// Configurations that proxies have refused, by node, as JSON.
     pub refused: Option<String>,
+    /// How long each flag has been one-sided, as JSON.
+    pub sides: Option<String>,
 }
 
 /// One observation of one attempt.
@@ -128,6 +130,8 @@ pub struct Batch {
     pub cumulative: Option<String>,
     /// Configurations that proxies have refused, by node, as JSON.
     pub refused: Option<String>,
+    /// How long each flag has been one-sided, as JSON.
+    pub sides: Option<String>,
     /// What was observed.
     pub observations: Vec<Observed>,
     /// What was decided.
@@ -188,6 +192,14 @@ impl Store {
         self.try_write(batch).map_err(at(&self.path))
     }
 
+    /// A rollback of this flag has been applied by every connected proxy at some time.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`].
+    pub fn has_rolled_back(&self, flag: &str) -> Result<bool, Error> {
+        ledger::has_rolled_back(&self.connection, flag).map_err(at(&self.path))
+    }
+
     /// The last `limit` rows of the ledger after row `after`, oldest first.
     ///
     /// # Errors
@@ -233,12 +245,21 @@ fn load(connection: &Connection) -> rusqlite::Result<Stored> {
         .optional()?;
     let kept =
         |name: &str| connection.query_row("SELECT json FROM kept WHERE name = ?1", [name], |row| row.get(0)).optional();
-    let (cumulative, refused) = (kept("cumulative")?, kept("refused")?);
+    let (cumulative, refused, sides) = (kept("cumulative")?, kept("refused")?, kept("sides")?);
     let mut flags = connection.prepare("SELECT flag FROM flag_kills")?;
     let flag_kills = flags.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
     let mut rollouts = connection.prepare("SELECT flag, state FROM rollouts")?;
     let rollouts = rollouts.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
-    Ok(Stored { document, kill, flag_kills, generation: generation.cast_unsigned(), rollouts, cumulative, refused })
+    Ok(Stored {
+        document,
+        kill,
+        flag_kills,
+        generation: generation.cast_unsigned(),
+        rollouts,
+        cumulative,
+        refused,
+        sides,
+    })
 }
 
 fn write_state(transaction: &Transaction<'_>, batch: &Batch) -> rusqlite::Result<()> {
@@ -260,7 +281,7 @@ fn write_state(transaction: &Transaction<'_>, batch: &Batch) -> rusqlite::Result
     for (flag, state) in &batch.rollouts {
         transaction.execute("INSERT OR REPLACE INTO rollouts (flag, state) VALUES (?1, ?2)", [flag, state])?;
     }
-    for (name, json) in [("cumulative", &batch.cumulative), ("refused", &batch.refused)] {
+    for (name, json) in [("cumulative", &batch.cumulative), ("refused", &batch.refused), ("sides", &batch.sides)] {
         if let Some(json) = json {
             transaction.execute("INSERT OR REPLACE INTO kept (name, json) VALUES (?1, ?2)", [name, json])?;
         }

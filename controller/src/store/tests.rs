@@ -26,6 +26,7 @@ fn full_batch() -> Batch {
         generation: Some(9),
         rollouts: BTreeMap::from([("checkout".to_owned(), r#"{"phase":"idle"}"#.to_owned())]),
         cumulative: Some(r#"{"a":1}"#.to_owned()),
+        sides: Some("{}".to_owned()),
         refused: Some("{}".to_owned()),
         observations: vec![observed(1, 5)],
         ledger: vec![entry("start"), entry("advance")],
