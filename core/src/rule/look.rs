@@ -22,7 +22,10 @@ impl<'a> Machine<'_, 'a> {
             (From::Flagd, _) => Some(self.flagd()),
             (From::All | From::Datum, _) => Some(self.question.context.all()),
         };
-        let found = start.and_then(|start| descend(start, var.path.iter().map(AsRef::as_ref)));
+        let found = match start {
+            Some(start) if !var.path.is_empty() => self.descend(start, var.path.iter().map(AsRef::as_ref))?,
+            start => start,
+        };
         match (found, &var.default) {
             (Some(value), _) => Ok(value),
             (None, Some(default)) => self.eval(default, scope),
@@ -44,7 +47,7 @@ impl<'a> Machine<'_, 'a> {
         self.pay_text(path.len())?;
         let mut parts = path.split('.');
         if let Scope::Datum(value) = scope {
-            return Ok(if path.is_empty() { Some(value.clone()) } else { descend(value.clone(), parts) });
+            return if path.is_empty() { Ok(Some(value.clone())) } else { self.descend(value.clone(), parts) };
         }
         if path.is_empty() {
             return Ok(Some(self.question.context.all()));
@@ -53,17 +56,32 @@ impl<'a> Machine<'_, 'a> {
             Some("$flagd") => Some(self.flagd()),
             name => self.question.context.find(name.unwrap_or_default()),
         };
-        Ok(start.and_then(|start| descend(start, parts)))
+        start.map_or(Ok(None), |start| self.descend(start, parts))
+    }
+
+    /// A text is walked to its letter, and paid for.
+    fn descend<'p>(
+        &mut self,
+        start: Value<'a>,
+        path: impl Iterator<Item = &'p str>,
+    ) -> Result<Option<Value<'a>>, Stop> {
+        let mut value = start;
+        for key in path {
+            if let Value::Text(text) = &value {
+                self.pay_text(text.len())?;
+            }
+            match value.child(key) {
+                Some(child) => value = child,
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(value))
     }
 
     fn flagd(&self) -> Value<'a> {
         let timestamp = Value::Number(self.question.timestamp());
         Value::map(vec![("flagKey", Value::text_of(self.question.flag)), ("timestamp", timestamp)])
     }
-}
-
-fn descend<'a, 'p>(start: Value<'a>, path: impl Iterator<Item = &'p str>) -> Option<Value<'a>> {
-    path.into_iter().try_fold(start, |value, key| value.child(key))
 }
 
 /// A context that is a JSON value, as a test or a command line has it. An attribute of an array is an item by its index.

@@ -191,12 +191,19 @@ impl<'a> Value<'a> {
         Some((0..count).filter_map(|index| self.item(index)))
     }
 
-    /// What stands under a key of an object, or at an index of an array.
+    /// What stands under a key of an object, at an index of an array, or which character at an index of a text. Arrays and texts have a `length`, as in
+    /// JavaScript; characters are code points.
     pub(crate) fn child(&self, key: &str) -> Option<Self> {
         match self {
             Self::Json(json @ Json::Object(_)) => json.field(key).map(Value::from),
             Self::Map(made) => made.fields().find(|(name, _)| ***name == *key).map(|(_, value)| value.clone()),
+            Self::Json(Json::Array(_)) | Self::List(_) if key == "length" => self.len().map(count),
             Self::Json(Json::Array(_)) | Self::List(_) => self.item(index(key)?),
+            Self::Text(text) if key == "length" => Some(count(text.chars().count())),
+            Self::Text(text) => {
+                let letter = text.chars().nth(index(key)?)?;
+                Some(Self::Text(String::from(letter).into()))
+            }
             _ => None,
         }
     }
@@ -227,6 +234,11 @@ impl<'a> Value<'a> {
             }
         }
     }
+}
+
+/// A number of items or characters.
+fn count(items: usize) -> Value<'static> {
+    Value::Number(f64::from(u32::try_from(items).unwrap_or(u32::MAX)))
 }
 
 fn json_weight(json: &Json) -> usize {

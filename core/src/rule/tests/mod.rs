@@ -34,6 +34,13 @@ fn operators_do_what_jsonlogics_reference_does() {
         (r#"{"var": {"cat": ["a", ".b"]}}"#, r#"{"a": {"b": 3}}"#, "3"),
         (r#"{"var": ""}"#, r#"{"a": 1}"#, r#"{"a": 1}"#),
         (r#"{"var": "a.1"}"#, r#"{"a": [4, 5]}"#, "5"),
+        // As JavaScript, and so flagd's engines there and in Python.
+        (r#"{"var": "a.length"}"#, r#"{"a": [4, 5]}"#, "2"),
+        (r#"{"var": "a.length"}"#, r#"{"a": {"length": 7}}"#, "7"),
+        (r#"{"var": "a.length"}"#, r#"{"a": "größe"}"#, "5"),
+        (r#"{"var": "a.2"}"#, r#"{"a": "größe"}"#, r#""ö""#),
+        (r#"{"var": ["a.5", "none"]}"#, r#"{"a": "größe"}"#, r#""none""#),
+        (r#"{"missing": ["a.0", "a.x"]}"#, r#"{"a": "b"}"#, r#"["a.x"]"#),
         (r#"{"cat": ["x", {"var": "gone"}, 1.0, true, [1, null, 2]]}"#, "{}", r#""x1true1,,2""#),
         (r#"{"-": [100, {"var": "gone"}]}"#, "{}", "100"),
         (r#"{"<": [{"var": "gone"}, 18]}"#, "{}", "true"),
