@@ -1,8 +1,9 @@
 //! Statistics by hand: JSON in, JSON out, for `weir calc`. Owns names, fields, ranges and examples; the formulas are in `stats`.
 //!
 //! - `input`: fields of a JSON object, each finding with its path
-//! - `shares`, `sequences`, `samples`: the methods
+//! - `shares`, `sequences`, `samples`, `boundaries`: the methods
 
+mod boundaries;
 mod input;
 mod samples;
 mod sequences;
@@ -27,7 +28,7 @@ pub struct Method {
 
 /// All methods, in the order of the help.
 pub fn methods() -> impl Iterator<Item = &'static Method> {
-    [shares::METHODS, sequences::METHODS, samples::METHODS].into_iter().flatten()
+    [shares::METHODS, sequences::METHODS, samples::METHODS, boundaries::METHODS].into_iter().flatten()
 }
 
 /// Computes; the answer is an object whose numbers are all finite.

@@ -116,13 +116,14 @@ impl Split {
         }
         let cells = self.candidate.0.iter().zip(&self.control.0);
         let cells: Vec<_> = cells.map(|(e, c)| (real(e.requests), real(c.requests))).collect();
-        let p = p(&cells, expected)?;
+        let p = split_p(&cells, expected)?;
         Some(Look { share: real(candidate) / real(requests), expected, requests, p, level: 0.0 })
     }
 }
 
-/// Two-sided p of (candidate, control) requests by cell against the candidate's share.
-fn p(cells: &[(f64, f64)], share: f64) -> Option<f64> {
+/// Two-sided p of (candidate, control) requests by cell against the candidate's share; `None` where fewer than two cells have any.
+#[must_use]
+pub fn split_p(cells: &[(f64, f64)], share: f64) -> Option<f64> {
     let used: Vec<_> = cells.iter().filter(|(e, c)| e + c > 0.0).collect();
     let apart: Vec<f64> = used.iter().map(|(e, c)| (1.0 - share) * e - share * c).collect();
     let whole: Vec<f64> = used.iter().map(|(e, c)| e + c).collect();
@@ -268,8 +269,8 @@ mod tests {
         assert!(look.is_mismatch());
         assert!(look.sentence().starts_with("sample-ratio mismatch: the candidate has 9.6"), "{}", look.sentence());
         assert!(look.sentence().contains("of 22,760 requests where 5 % are expected"), "{}", look.sentence());
-        assert_eq!(p(&[(50.0, 950.0); 20], 0.05), Some(1.0));
-        assert_eq!(p(&[(51.0, 949.0); 20], 0.05), Some(0.0));
+        assert_eq!(split_p(&[(50.0, 950.0); 20], 0.05), Some(1.0));
+        assert_eq!(split_p(&[(51.0, 949.0); 20], 0.05), Some(0.0));
         let near = Look { share: 0.0503, expected: 0.05, requests: 1, p: 0.0, level: 0.01 };
         assert!(!near.is_mismatch(), "a deviation of half a percent is no matter");
     }

@@ -2,6 +2,7 @@
 mod detection;
 mod false_alarms;
 mod goals;
+mod kayenta;
 mod promised_power;
 mod rollouts;
 mod split;
