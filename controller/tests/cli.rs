@@ -102,17 +102,26 @@ fn validate_names_every_fault_and_the_code_says_whether_there_was_one() {
 
     let (code, text, _) = run(&["validate", &good, &bad]);
     assert_eq!(code, 1);
-    for start in [
-        "$.flags.checkout.state: found \"ON\", allowed ",
-        "$.flags.banner.defaultVariant: found \"b\", allowed ",
-        "$.weird: found ",
+    for line in [
+        ":1:31: error[E-STATE] $.flags.checkout.state: found \"ON\", allowed \"ENABLED\" or \"DISABLED\"",
+        ":2:69: error[E-DEFAULT-VARIANT] $.flags.banner.defaultVariant: found \"b\", allowed one of the flag's variants: \"a\"",
+        ":2:75: defect[D-UNKNOWN-KEY] $.weird: found an unknown key, allowed \"weir\" (did you mean that?), or one of \
+         $schema, flags, $evaluators, metadata, weir",
+        ": 2 errors, 1 defect",
     ] {
-        assert!(text.lines().any(|line| line.starts_with(&format!("{bad}: {start}"))), "{start} not in {text}");
+        assert!(text.lines().any(|found| found == format!("{bad}{line}")), "{line} not in {text}");
     }
     let (code, text, _) = run(&["validate", &bad, "--json"]);
     let report: Value = serde_json::from_str(&text).unwrap();
     assert_eq!((code, &report["valid"]), (1, &Value::Bool(false)));
-    assert_eq!(report["files"][0]["findings"].as_array().unwrap().len(), 3);
+    let findings = report["files"][0]["findings"].as_array().unwrap();
+    assert_eq!(findings.len(), 3);
+    for (key, value) in
+        [("code", "E-STATE"), ("severity", "error"), ("path", "$.flags.checkout.state"), ("found", "\"ON\"")]
+    {
+        assert_eq!(findings[0][key], value);
+    }
+    assert_eq!((&findings[0]["line"], &findings[0]["column"]), (&Value::from(1), &Value::from(31)));
 
     let (code, _, error) = run(&["validate", "/no/such/file.json"]);
     assert_eq!(code, 1);
@@ -131,8 +140,37 @@ fn validate_reads_standard_input() {
         child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
         let (code, text, _) = done(child.wait_with_output().unwrap());
         assert_eq!(code, expected);
-        assert!(text.starts_with("-: "), "{text}");
+        assert!(text.lines().all(|line| line.starts_with("-:")), "{text}");
     }
+}
+
+#[test]
+fn defects_fail_and_warnings_only_if_they_are_to_count() {
+    let directory = tempfile::tempdir().unwrap();
+    let flag = |variant: &str| {
+        format!(
+            r#"{{"flags":{{"a":{{"state":"ENABLED","variants":{{"on":1}},"targeting":{{"if":[{{"<":[{{"var":"age"}},18]}},"{variant}"]}}}}}}}}"#
+        )
+    };
+    let (warned, defect) =
+        (file(directory.path(), "w.json", &flag("on")), file(directory.path(), "d.json", &flag("of")));
+    let (code, text, _) = run(&["validate", &warned]);
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains(": warning[W-NULL-COMPARED] ") && text.ends_with(": 1 warning\n"), "{text}");
+    assert_eq!(run(&["validate", &warned, "--strict"]).0, 1);
+    assert_eq!(run(&["validate", &warned, "--limit", "depth=1"]).0, 1);
+    assert_eq!(run(&["validate", &defect]).0, 1);
+}
+
+#[test]
+fn codes_are_explained_and_the_schema_is_printed() {
+    let (code, text, _) = run(&["validate", "--explain", "e-state"]);
+    assert!(code == 0 && text.starts_with("E-STATE (error): ") && text.contains("`\"state\": \"ENABLED\"`"), "{text}");
+    let (code, text, error) = run(&["validate", "--explain", "E-NONE"]);
+    assert!(code == 2 && text.is_empty() && error.contains("E-STATE ") && error.contains("W-NULL-CAT "), "{error}");
+    let (code, text, _) = run(&["validate", "--schema"]);
+    let schema: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((code, schema["$schema"].as_str()), (0, Some("http://json-schema.org/draft-07/schema#")));
 }
 
 #[test]

@@ -143,6 +143,14 @@ fn texts_beyond_ascii_are_named_in_v2_only() {
 }
 
 #[test]
+fn segments_are_checked_and_refused_all_the_same() {
+    let text = r#"{"flags": {}, "weir": {"version": 1, "segments": {"beta": {"equals": [1]}, "odd": 3, "": {}}}}"#;
+    let mut found = codes(&examined(text));
+    found.sort_unstable();
+    assert_eq!(found, ["D-OPERATOR", "E-NAME", "E-UNSUPPORTED", "E-VALUE"]);
+}
+
+#[test]
 fn what_every_request_has_is_not_missing() {
     let document = |source: &str| {
         format!(

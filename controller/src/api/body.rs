@@ -80,6 +80,16 @@ impl Fields {
         self.bool("force")
     }
 
+    /// `allow_defects`, default false.
+    pub(super) fn allow_defects(&mut self) -> bool {
+        self.bool("allow_defects")
+    }
+
+    /// `strict`: warnings count, default false.
+    pub(super) fn strict(&mut self) -> bool {
+        self.bool("strict")
+    }
+
     /// `reason`: a person's words for the ledger.
     pub(super) fn reason(&mut self) -> Option<String> {
         match self.map.remove("reason")? {

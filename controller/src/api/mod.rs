@@ -13,13 +13,13 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
+use axum::extract::{DefaultBodyLimit, FromRef, Path, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
 use serde::{Deserialize, Serialize};
-use weir_core::check::{self, Finding};
+use weir_core::check::{self, Examined, Finding, Limits, Severity};
 use weir_core::document::Document;
 
 use crate::report::{self, Answer, Failure, FindingText, StaleFlags, Status};
@@ -27,17 +27,47 @@ use crate::rollout::Command;
 use crate::run::{Handle, Order, Refused, update};
 use body::{Fields, MAX_BYTES};
 
-/// What `validate` answers to a document without a finding.
+/// What `validate` answers to a document without an error or defect.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Valid {
     /// How many flags it has.
     pub flags: usize,
     /// And rollouts.
     pub rollouts: usize,
+    /// Its warnings.
+    #[serde(default)]
+    pub findings: Vec<FindingText>,
+}
+
+/// What documents are held to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Demands {
+    /// The operator's limits.
+    pub limits: Limits,
+    /// Defects are allowed without asking.
+    pub allow_defects: bool,
+}
+
+#[derive(Clone)]
+struct Served {
+    handle: Handle,
+    demands: Demands,
+}
+
+impl FromRef<Served> for Handle {
+    fn from_ref(served: &Served) -> Self {
+        served.handle.clone()
+    }
+}
+
+impl FromRef<Served> for Demands {
+    fn from_ref(served: &Served) -> Self {
+        served.demands
+    }
 }
 
 /// The API around a running loop.
-pub fn router(handle: Handle) -> Router {
+pub fn router(handle: Handle, demands: Demands) -> Router {
     Router::new()
         .route("/api/v1/validate", post(validate))
         .route("/api/v1/apply", post(apply))
@@ -51,7 +81,7 @@ pub fn router(handle: Handle) -> Router {
         .method_not_allowed_fallback(|| async { Error::new(StatusCode::METHOD_NOT_ALLOWED, "not with this method") })
         .layer(DefaultBodyLimit::max(MAX_BYTES))
         .layer(middleware::from_fn(only_from_here))
-        .with_state(handle)
+        .with_state(Served { handle, demands })
 }
 
 /// A refusal with its status code.
@@ -96,27 +126,37 @@ impl From<Refused> for Error {
     }
 }
 
-async fn validate(headers: HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<Json<Valid>, Error> {
-    let mut fields = Fields::read(&headers, body, &["document"])?;
-    let text = fields.document();
+async fn validate(
+    State(demands): State<Demands>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<Valid>, Error> {
+    let mut fields = Fields::read(&headers, body, &["document", "strict"])?;
+    let (text, strict) = (fields.document(), fields.strict());
     fields.finish()?;
-    let (_, document) = checked(text).await?;
+    let most = if strict { None } else { Some(Severity::Warning) };
+    let Checked { document, findings, .. } = checked(text, demands.limits, most).await?;
     let rollouts = document.flags.iter().filter(|flag| flag.rollout.is_some()).count();
-    Ok(Json(Valid { flags: document.flags.len(), rollouts }))
+    let findings = findings.into_iter().map(FindingText::from).collect();
+    Ok(Json(Valid { flags: document.flags.len(), rollouts, findings }))
 }
 
 async fn apply(
     State(handle): State<Handle>,
+    State(demands): State<Demands>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Answer>, Error> {
-    let mut fields = Fields::read(&headers, body, &["document", "force", "reason", "wait_ms"])?;
+    let mut fields = Fields::read(&headers, body, &["document", "force", "allow_defects", "reason", "wait_ms"])?;
     let (text, force, reason) = (fields.document(), fields.force(), fields.reason());
-    let wait = fields.wait();
+    let (wait, allowed) = (fields.wait(), fields.allow_defects() || demands.allow_defects);
     fields.finish()?;
-    let (text, document) = checked(text).await?;
-    let order = Order::Apply { text, document: Box::new(document), force, reason };
-    obeyed(&handle, order, wait).await
+    let most = if allowed { Severity::Defect } else { Severity::Warning };
+    let Checked { text, document, findings } = checked(text, demands.limits, Some(most)).await?;
+    let defects = findings.iter().filter(|finding| finding.severity == Severity::Defect).count();
+    let order = Order::Apply { text, document: Box::new(document), force, defects, reason };
+    let Json(answer) = obeyed(&handle, order, wait).await?;
+    Ok(Json(Answer { findings: findings.into_iter().map(FindingText::from).collect(), ..answer }))
 }
 
 async fn order(
@@ -167,17 +207,34 @@ async fn obeyed(handle: &Handle, order: Order, wait: Duration) -> Result<Json<An
     Ok(Json(answer))
 }
 
-/// Core's check, off the threads that serve others: a document may be megabytes.
-async fn checked(text: String) -> Result<(String, Document), Error> {
-    let task = tokio::task::spawn_blocking(move || check::check(&text).map(|document| (text, document)));
-    match task.await {
-        Ok(Ok(checked)) => Ok(checked),
-        Ok(Err(findings)) => {
-            let error = format!("the document has {} findings; nothing was changed", findings.len());
-            Err(Error::findings(StatusCode::UNPROCESSABLE_ENTITY, error, findings))
+/// A document that may be published.
+struct Checked {
+    text: String,
+    document: Document,
+    findings: Vec<Finding>,
+}
+
+/// Core's check, off the threads that serve others: a document may be megabytes. Findings graver than `most` refuse it, without it all do.
+async fn checked(text: String, limits: Limits, most: Option<Severity>) -> Result<Checked, Error> {
+    let task = tokio::task::spawn_blocking(move || (check::examine(&text, &limits), text));
+    let (examined, text) = task.await.map_err(|error| Error::new(StatusCode::INTERNAL_SERVER_ERROR, error))?;
+    let tolerable = |finding: &Finding| most.is_some_and(|most| finding.severity >= most);
+    match examined.document {
+        Some(document) if examined.findings.iter().all(tolerable) => {
+            Ok(Checked { text, document, findings: examined.findings })
         }
-        Err(error) => Err(Error::new(StatusCode::INTERNAL_SERVER_ERROR, error)),
+        _ => Err(refused(&examined)),
     }
+}
+
+fn refused(examined: &Examined) -> Error {
+    let [errors, defects, warnings] =
+        [Severity::Error, Severity::Defect, Severity::Warning].map(|severity| examined.count(severity));
+    let hint = if errors == 0 && defects > 0 { " (allow_defects applies it all the same)" } else { "" };
+    let error = format!(
+        "the document has {errors} errors, {defects} defects and {warnings} warnings{hint}; nothing was changed"
+    );
+    Error::findings(StatusCode::UNPROCESSABLE_ENTITY, error, examined.findings.clone())
 }
 
 #[derive(Deserialize)]

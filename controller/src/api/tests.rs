@@ -28,7 +28,7 @@ async fn served() -> Served {
     let (handle, _thread) = run::spawn(open).await.unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let router = router(handle.clone());
+    let router = router(handle.clone(), Demands::default());
     tokio::spawn(async move { axum::serve(listener, router).await });
     Served { address, fake, handle, _directory: directory }
 }
@@ -96,7 +96,7 @@ async fn every_verb_has_its_endpoint() {
     }
     assert_eq!(
         served.post("validate", json!({ "document": DOCUMENT })).await,
-        (200, json!({ "flags": 2, "rollouts": 1 }))
+        (200, json!({ "flags": 2, "rollouts": 1, "findings": [] }))
     );
     let status = served.status().await;
     assert_eq!(status.rollouts[0].phase, "rolled_back");
@@ -155,6 +155,34 @@ async fn bad_input_is_refused_with_every_fault_and_changes_nothing() {
     let mut after = served.status().await;
     after.at_ms = before.at_ms;
     assert_eq!(after, before);
+}
+
+#[tokio::test]
+async fn defects_are_refused_unless_allowed_and_then_the_ledger_says_so() {
+    let served = served().await;
+    let flag = r#""a":{"state":"ENABLED","variants":{"on":1},"targeting":{"if":[{"<":[{"var":"age"},18]},"of"]}}"#;
+    let document = format!(r#"{{"flags":{{{flag}}}}}"#);
+    for verb in ["apply", "validate"] {
+        let (status, failure) = served.post(verb, json!({ "document": document })).await;
+        assert_eq!(status, 422, "{failure}");
+        assert_eq!(paths(&failure), [r#"$.flags.a.targeting.if[0]["<"][0]"#, "$.flags.a.targeting.if[1]"]);
+        assert_eq!(failure["findings"][1]["code"], "D-VARIANT");
+        assert_eq!((&failure["findings"][1]["line"], &failure["findings"][1]["column"]), (&json!(1), &json!(98)));
+        assert!(failure["error"].as_str().unwrap().contains("0 errors, 1 defects and 1 warnings"), "{failure}");
+    }
+    let allowed = json!({ "document": document, "allow_defects": true, "reason": "as in flagd" });
+    let (status, answer) = served.post("apply", allowed).await;
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!(answer["findings"].as_array().unwrap().len(), 2);
+    assert!(answer["sentence"].as_str().unwrap().contains("1 defects allowed"), "{answer}");
+    let (_, rows) = served.get("/api/v1/ledger").await;
+    let rows: Vec<crate::store::Row> = serde_json::from_str(&rows).unwrap();
+    let numbers: Value = serde_json::from_str(&rows[0].entry.numbers).unwrap();
+    assert_eq!(numbers["defects_allowed"], 1);
+    let warned = document.replace("\"of\"", "\"on\"");
+    let (status, valid) = served.post("validate", json!({ "document": warned })).await;
+    assert_eq!((status, valid["findings"].as_array().unwrap().len()), (200, 1), "{valid}");
+    assert_eq!(served.post("validate", json!({ "document": warned, "strict": true })).await.0, 422);
 }
 
 #[tokio::test]

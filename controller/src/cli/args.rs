@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use weir_core::check::Limits;
+
 use super::duration::Wait;
 use super::study_args::{EvalArgs, ExportArgs};
 use crate::calc;
@@ -32,13 +34,9 @@ pub struct Cli {
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    /// Check flag documents and name every fault, without a controller
-    #[command(after_help = help("weir validate flags.json\n  cat flags.json | weir validate -"))]
-    Validate {
-        /// Files, or - for standard input
-        #[arg(required = true, value_name = "FILE")]
-        files: Vec<PathBuf>,
-    },
+    /// Check flag documents and name every finding, without a controller
+    #[command(after_help = help("weir validate flags.json\n  cat flags.json | weir validate -\n  weir validate --explain E-STATE\n  weir validate --schema > weir.json"))]
+    Validate(ValidateArgs),
     /// What a flag is for whom: value, variant, reason, as flagd answers, without a controller
     #[command(after_help = help(EVAL))]
     Eval(EvalArgs),
@@ -54,6 +52,9 @@ pub enum Verb {
         /// Apply although users would change variant without a decision; needs --reason
         #[arg(long, requires = "reason")]
         force: bool,
+        /// Apply although the document has defects: flagd loads it, but it can't mean what was written
+        #[arg(long)]
+        allow_defects: bool,
         #[command(flatten)]
         order: OrderArgs,
     },
@@ -162,6 +163,37 @@ pub enum FlagsVerb {
     Stale,
 }
 
+/// What `validate` takes.
+#[derive(Debug, Args)]
+pub struct ValidateArgs {
+    /// Files, or - for standard input
+    #[arg(required_unless_present_any = ["explain", "schema"], value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Exit with 1 for warnings too
+    #[arg(long)]
+    pub strict: bool,
+    /// Lower a limit: document_bytes, flags, variants, depth, nodes or work; may be given again
+    #[arg(long = "limit", value_name = "NAME=VALUE", value_parser = limit)]
+    pub limits: Vec<LimitArg>,
+    /// Say what the code of a finding means; all: all of them
+    #[arg(long, value_name = "CODE")]
+    pub explain: Option<String>,
+    /// Print the JSON Schema of flag documents, for editors
+    #[arg(long, conflicts_with_all = ["explain", "files"])]
+    pub schema: bool,
+}
+
+/// The limits with one of them lowered.
+#[derive(Clone, Copy, Debug)]
+pub struct LimitArg(pub Limits);
+
+fn limit(text: &str) -> Result<LimitArg, String> {
+    let (name, value) = text.split_once('=').ok_or("NAME=VALUE")?;
+    let mut limits = Limits::default();
+    limits.lower(name, value.parse().unwrap_or(0))?;
+    Ok(LimitArg(limits))
+}
+
 /// One flag, or all.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
@@ -228,6 +260,13 @@ mod tests {
         for (line, good) in [
             ("weir validate a.json b.json -", true),
             ("weir validate", false),
+            ("weir validate a.json --strict --limit depth=10 --limit flags=5", true),
+            ("weir validate a.json --limit depth=1000", false),
+            ("weir validate a.json --limit deep=10", false),
+            ("weir validate --explain E-STATE", true),
+            ("weir validate --schema", true),
+            ("weir validate --schema a.json", false),
+            ("weir apply flags.json --allow-defects", true),
             ("weir eval flags.json --flag f --context {} --type integer --at 2026-11-21T12:00:00Z", true),
             ("weir eval - --flag f --context @c.json --rollouts {} --json", true),
             ("weir eval flags.json --flag f", false),

@@ -1,6 +1,7 @@
 //! What a person types and sees. Owns words, screens and exit codes; every decision is the controller's.
 //!
 //! - [`args`]: the command line; `duration`: its times
+//! - `validate`: findings in documents
 //! - `verbs`: from a verb to a request and from an answer to text
 //! - `eval`: what a flag is for whom; `export`: plain flagd; `study_args`: their words, `moment`: their times, `reading`: what they read
 //! - `judge`: a policy over a recorded history
@@ -19,6 +20,7 @@ mod reading;
 mod screen;
 mod serve;
 pub mod study_args;
+mod validate;
 mod verbs;
 
 use std::process::ExitCode;
@@ -32,7 +34,7 @@ use args::{Cli, Verb};
 pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.verb {
         Verb::Serve { config, ready_file } => serve::serve(&config, ready_file.as_deref()).map(|()| ExitCode::SUCCESS),
-        Verb::Validate { files } => verbs::validate(&files, cli.json),
+        Verb::Validate(args) => validate::validate(&args, cli.json),
         Verb::Eval(args) => eval::eval(&args, cli.json),
         Verb::Export(args) => export::export(&args, cli.json),
         Verb::Calc { method, input } => verbs::calc(&method, input.as_deref(), cli.json),

@@ -59,7 +59,7 @@ async fn serve_until_signal(settings: &Settings, ready_file: Option<&Path>) -> a
     let to_proxies = Arc::new(publisher.clone());
     let (handle, looped) = run::spawn(move || Engine::open(store, to_proxies, clock, expected)).await?;
     let mut parts = Parts::default();
-    let (router, ending) = (crate::api::router(handle.clone()), parts.end());
+    let (router, ending) = (crate::api::router(handle.clone(), settings.demands), parts.end());
     parts.run("the xDS server", xds.serve(parts.end()));
     parts.run("the API", async move { axum::serve(api, router).with_graceful_shutdown(ending).await });
     parts.run("the observer", observe(observer, settings.tick, handle.clone(), parts.end()));

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
-use weir_core::check;
 
 use super::args::{FlagsVerb, OrderArgs, Target, Verb};
 use super::client::{Client, Reply, encoded};
@@ -18,39 +17,6 @@ use crate::report::{Answer, Failure, FindingText, StaleFlags, Status};
 
 /// How often `--watch` draws.
 const REDRAW: Duration = Duration::from_secs(1);
-
-/// Checks documents without a controller.
-pub(super) fn validate(files: &[std::path::PathBuf], as_json: bool) -> anyhow::Result<ExitCode> {
-    let mut good = true;
-    let mut report = Vec::new();
-    for file in files {
-        let name = file.display().to_string();
-        let findings = match read(file) {
-            Ok(text) => check::check(&text).err().unwrap_or_default(),
-            Err(error) => {
-                good = false;
-                report.push(json!({ "file": name, "valid": false, "error": format!("{error:#}") }));
-                if !as_json {
-                    eprintln!("{error:#}");
-                }
-                continue;
-            }
-        };
-        good &= findings.is_empty();
-        if !as_json && findings.is_empty() {
-            println!("{name}: good");
-        }
-        for finding in findings.iter().filter(|_| !as_json) {
-            println!("{name}: {finding}");
-        }
-        let texts: Vec<_> = findings.into_iter().map(FindingText::from).collect();
-        report.push(json!({ "file": name, "valid": texts.is_empty(), "findings": texts }));
-    }
-    if as_json {
-        println!("{}", json!({ "valid": good, "files": report }));
-    }
-    Ok(code(good))
-}
 
 /// Computes without a controller.
 pub(super) fn calc(method: &str, input: Option<&str>, as_json: bool) -> anyhow::Result<ExitCode> {
@@ -75,7 +41,10 @@ pub(super) async fn ask(client: Client, verb: Verb, as_json: bool) -> anyhow::Re
     let (name, body, order) = match verb {
         Verb::Flags { what: FlagsVerb::Stale } => return stale(&client, as_json).await,
         Verb::Status { flag, watch } => return status(&client, flag.as_deref(), watch, as_json).await,
-        Verb::Apply { file, force, order } => ("apply", json!({ "document": read(&file)?, "force": force }), order),
+        Verb::Apply { file, force, allow_defects, order } => {
+            let body = json!({ "document": read(&file)?, "force": force, "allow_defects": allow_defects });
+            ("apply", body, order)
+        }
         Verb::Start { flag, force, order } => ("start", json!({ "flag": flag, "force": force }), order),
         Verb::Resume { flag, order } => ("resume", json!({ "flag": flag }), order),
         Verb::Rollback { flag, order } => ("rollback", json!({ "flag": flag }), order),
@@ -146,6 +115,7 @@ fn text(answer: &Answer) -> String {
             (None, None) => continue,
         });
     }
+    lines.extend(answer.findings.iter().map(|finding| format!("{}: {finding}", finding.severity)));
     lines.push(answer.sentence.clone());
     lines.extend(answer.warnings.iter().map(|warning| format!("warning: {warning}")));
     if !answer.stored {
@@ -263,6 +233,7 @@ mod tests {
             stored: true,
             complete: false,
             warnings: vec!["never rehearsed".to_owned()],
+            findings: Vec::new(),
             changes: vec![change(None, Some("1")), change(Some("1"), None), change(Some("1"), Some("2"))],
             transition: Transition {
                 generation: 14,

@@ -26,6 +26,9 @@ pub struct Answer {
     /// `apply`: what differs from the document before.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<Change>,
+    /// `apply`: the document's warnings, and the defects that were allowed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<FindingText>,
 }
 
 /// The answer to `GET /api/v1/flags/stale`.

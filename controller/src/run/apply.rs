@@ -15,14 +15,19 @@ use crate::report::Answer;
 use crate::rollout::RolloutState;
 use crate::store::StoredDocument;
 
+/// What is to be applied.
+pub(super) struct NewDocument {
+    pub(super) text: String,
+    pub(super) document: Document,
+    /// Although users change variant.
+    pub(super) force: bool,
+    /// So many defects of it were allowed.
+    pub(super) defects: usize,
+}
+
 impl Engine {
-    pub(super) fn apply(
-        &mut self,
-        text: String,
-        document: Document,
-        force: bool,
-        reason: Option<String>,
-    ) -> Result<Answer, Refused> {
+    pub(super) fn apply(&mut self, new: NewDocument, reason: Option<String>) -> Result<Answer, Refused> {
+        let NewDocument { text, document, force, defects } = new;
         need_reason(force, reason.as_deref())?;
         let hash = document_hash(&text);
         let before = self.model.document.as_ref();
@@ -38,13 +43,16 @@ impl Engine {
         }
         let current = Arc::new(Current { stored: StoredDocument { hash: hash.clone(), text }, document });
         let forced: Vec<_> = review.conflicts.iter().map(ToString::to_string).collect();
-        let sentence = apply_sentence(&current, changes.len(), forced.len(), &review.ended);
+        let mut sentence = apply_sentence(&current, changes.len(), forced.len(), &review.ended);
+        if defects > 0 {
+            sentence.push_str(&format!("; {defects} defects allowed"));
+        }
         let decision = Decision {
             kind: "apply",
             actor: "api",
             reason,
             sentence: sentence.clone(),
-            numbers: json!({ "document": hash, "changes": changes, "forced": forced, "ended": review.ended }),
+            numbers: json!({ "document": hash, "changes": changes, "forced": forced, "defects_allowed": defects, "ended": review.ended }),
             ..Decision::default()
         };
         let change = self.document_change(current, &review.ended);

@@ -4,6 +4,7 @@ use serde_json::json;
 use weir_core::check::Finding;
 use weir_core::document::{Document, Flag};
 
+use super::apply::NewDocument;
 use super::chain;
 use super::engine::{CommitError, Engine};
 use super::model::{Change, Current};
@@ -23,6 +24,8 @@ pub enum Order {
         document: Box<Document>,
         /// Do it although users change variant; needs a reason.
         force: bool,
+        /// So many defects of it were allowed.
+        defects: usize,
         /// Why.
         reason: Option<String>,
     },
@@ -80,7 +83,9 @@ impl Engine {
     pub(super) fn order(&mut self, order: Order) -> Result<Answer, Refused> {
         self.resume();
         match order {
-            Order::Apply { text, document, force, reason } => self.apply(text, *document, force, reason),
+            Order::Apply { text, document, force, defects, reason } => {
+                self.apply(NewDocument { text, document: *document, force, defects }, reason)
+            }
             Order::Rollout { flag, command, reason } => self.rollout(&flag, command, reason),
             Order::KillAll { reason } => self.kill_all(reason),
             Order::ReviveAll { reason } => self.revive_all(reason),

@@ -68,7 +68,7 @@ impl Bench {
     pub(crate) fn apply(&mut self, text: &str, force: bool) -> Result<Answer, Refused> {
         let document = Box::new(weir_core::check::check(text).unwrap());
         let reason = force.then(|| "because".to_owned());
-        self.engine.order(Order::Apply { text: text.to_owned(), document, force, reason })
+        self.engine.order(Order::Apply { text: text.to_owned(), document, force, defects: 0, reason })
     }
 
     pub(crate) fn order(&mut self, flag: &str, command: Command) -> Result<Answer, Refused> {
@@ -493,7 +493,7 @@ fn right_after_a_start_nobody_is_taken_for_having_applied() {
     let expected = ProxySight { admin: "http://a".to_owned(), node: Some("a".to_owned()), ..ProxySight::default() };
     let mut engine = Engine::open(store, Arc::<Fake>::clone(&fake), Clock::system(), vec![expected]).unwrap();
     let document = Box::new(weir_core::check::check(DOCUMENT).unwrap());
-    let order = Order::Apply { text: DOCUMENT.to_owned(), document, force: false, reason: None };
+    let order = Order::Apply { text: DOCUMENT.to_owned(), document, force: false, defects: 0, reason: None };
     let answer = engine.order(order).unwrap();
     assert!(!answer.complete);
     assert_eq!(answer.transition.absent, ["a"]);

@@ -9,8 +9,10 @@ use std::time::Duration;
 
 use raw::{Findings, Table};
 pub use weir_core::check::Finding;
+use weir_core::check::Limits;
 use weir_core::span::Span;
 
+use crate::api::Demands;
 use crate::observe::admin::AdminAddress;
 use crate::publish::{FailurePolicy, FilterSettings};
 
@@ -28,6 +30,8 @@ pub struct Settings {
     /// `[filter]` and `xds.resource`: what stays the same in every push, so that Envoy keeps the VM. `filter.wasm`, an absolute path as
     /// the proxies see it, is required; the others default to `fail_reload` and `weir`.
     pub filter: FilterSettings,
+    /// `[limits]` and `allow_defects`: what documents are held to that teams publish. Default: core's limits, and defects are refused.
+    pub demands: Demands,
     /// `[[proxies]]`: all that are expected to report.
     pub proxies: Vec<Proxy>,
 }
@@ -92,7 +96,11 @@ impl Settings {
     /// Every finding.
     pub fn check(table: &toml::Table, beside: &Path) -> Result<Self, Vec<Finding>> {
         let mut findings = Findings::default();
-        let top = Table::root(table, &["database", "tick", "api", "xds", "filter", "proxies"], &mut findings);
+        let top = Table::root(
+            table,
+            &["database", "tick", "api", "xds", "filter", "proxies", "limits", "allow_defects"],
+            &mut findings,
+        );
         let database = top.text("database", &mut findings).unwrap_or_else(|| "weir.db".to_owned());
         let tick = tick(&top, &mut findings);
         let api = top.table("api", &["listen"], &mut findings);
@@ -104,7 +112,8 @@ impl Settings {
         if api == xds && api.port() != 0 {
             findings.add("xds.listen", api, "another address than api.listen");
         }
-        findings.into_result(Self { database: beside.join(database), tick, api, xds, filter, proxies })
+        let demands = demands(&top, &mut findings);
+        findings.into_result(Self { database: beside.join(database), tick, api, xds, filter, demands, proxies })
     }
 
     /// How long a proxy may take to answer: four fifths of a tick, so that one that hangs delays no tick.
@@ -112,6 +121,19 @@ impl Settings {
     pub fn observe_timeout(&self) -> Duration {
         self.tick * 4 / 5
     }
+}
+
+fn demands(top: &Table<'_>, findings: &mut Findings) -> Demands {
+    let table = top.table("limits", &Limits::NAMES, findings);
+    let mut limits = Limits::default();
+    for name in Limits::NAMES {
+        if let Some(value) = table.whole(name, findings)
+            && let Err(allowed) = limits.lower(name, value)
+        {
+            findings.add(table.at(name), value, allowed);
+        }
+    }
+    Demands { limits, allow_defects: top.bool("allow_defects", findings).unwrap_or(false) }
 }
 
 fn tick(top: &Table<'_>, findings: &mut Findings) -> Duration {
@@ -269,6 +291,28 @@ mod tests {
             "proxies[1].admin: found nothing",
             "proxies[2].port: found an unknown key, allowed admin",
             "proxies[2].admin: found nothing",
+        ];
+        for start in starts {
+            assert!(findings.iter().any(|finding| finding.starts_with(start)), "{start} not in {findings:#?}");
+        }
+        assert_eq!(findings.len(), starts.len(), "{findings:#?}");
+    }
+
+    #[test]
+    fn limits_are_lowered_and_defects_allowed_for_all_documents() {
+        let settings =
+            check("allow_defects = true\n[limits]\nwork = 500\ndocument_bytes = 1000\n[filter]\nwasm = '/w'")
+                .expect("good");
+        assert!(settings.demands.allow_defects);
+        assert_eq!((settings.demands.limits.work, settings.demands.limits.document_bytes), (500, 1_000));
+        let findings =
+            check("allow_defects = 1\n[limits]\nwork = 100001\ndept = 3\nflags = '5'\n[filter]\nwasm = '/w'")
+                .expect_err("findings");
+        let starts = [
+            "limits.dept: found an unknown key, allowed depth (did you mean that?)",
+            "limits.flags: found \"5\", allowed a whole number",
+            "limits.work: found 100001, allowed a whole number from 1 to 100000",
+            "allow_defects: found 1, allowed true or false",
         ];
         for start in starts {
             assert!(findings.iter().any(|finding| finding.starts_with(start)), "{start} not in {findings:#?}");

@@ -54,6 +54,25 @@ impl<'a> Table<'a> {
         }
     }
 
+    /// A whole number; `None` if it is absent or, with a finding, something else.
+    pub(super) fn whole(&self, key: &str, findings: &mut Findings) -> Option<u64> {
+        let value = self.value(key)?;
+        let number = value.as_integer().and_then(|number| u64::try_from(number).ok());
+        if number.is_none() {
+            findings.add(self.at(key), shown(value), "a whole number");
+        }
+        number
+    }
+
+    /// True or false; `None` if it is absent or, with a finding, something else.
+    pub(super) fn bool(&self, key: &str, findings: &mut Findings) -> Option<bool> {
+        let value = self.value(key)?;
+        if value.as_bool().is_none() {
+            findings.add(self.at(key), shown(value), "true or false");
+        }
+        value.as_bool()
+    }
+
     /// A table below; an empty one if it is absent or, with a finding, something else.
     pub(super) fn table(&self, key: &str, known: &[&str], findings: &mut Findings) -> Self {
         let path = self.at(key);

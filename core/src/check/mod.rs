@@ -27,6 +27,9 @@ use crate::finding::{Findings, Path};
 use crate::json::Json;
 pub(crate) use fields::Fields;
 
+/// The JSON Schema (draft-07) of flag documents, for editors: flagd's own, and what stands under `weir`.
+pub const JSON_SCHEMA: &str = include_str!("../../schema/weir.json");
+
 /// The longest document, in bytes: 4 MiB.
 pub const MAX_DOCUMENT_BYTES: usize = 4 << 20;
 /// The most flags of a document.

@@ -19,7 +19,7 @@ pub(super) fn read(json: &Json, path: &Path<'_>, document: &mut Document, findin
         fields.refuse("version", "1", findings);
     }
     limits::read(&fields, findings);
-    fields.refuse_later("segments", "segments are", findings);
+    segments(&fields, findings);
     document.hashing = hashing(&fields, findings);
     document.identity = identity(&fields, findings);
     document.sources = attributes(&fields, &document.attributes, findings);
@@ -33,6 +33,22 @@ pub(super) fn read(json: &Json, path: &Path<'_>, document: &mut Document, findin
             findings,
         );
     }
+}
+
+/// Named rules: read, and not acted on yet. What is wrong with the rules `lint` says.
+fn segments(weir: &Fields<'_>, findings: &mut Findings) {
+    let Some(json) = weir.object("segments", findings) else { return };
+    let path = weir.path.key("segments");
+    for (name, rule) in Fields::any(json, &path, findings).iter().flat_map(Fields::iter) {
+        if name.is_empty() || name.len() > MAX_NAME_BYTES {
+            let found = format_args!("a name of {} bytes", name.len());
+            findings.add(Code::Name, &path.key(name).name(), found, format!("1 to {MAX_NAME_BYTES} bytes"));
+        }
+        if !matches!(rule, Json::Object(_)) {
+            findings.add(Code::Value, &path.key(name), rule, "a rule: {OPERATOR: [OPERAND, ...]}");
+        }
+    }
+    weir.refuse_later("segments", "segments are", findings);
 }
 
 fn hashing(fields: &Fields<'_>, findings: &mut Findings) -> Hashing {

@@ -58,6 +58,11 @@ pub(super) fn run(json: &Json, document: &Document, findings: &mut Findings) {
         results.flag(&flag, &path, findings);
         hashed::flag(&flag, &facts, findings, &path);
     }
+    let weir = root.key("weir");
+    let place = weir.key("segments");
+    for (name, rule) in entries(json.field("weir").and_then(|weir| weir.field("segments"))) {
+        walk::rule(rule, &place.key(name), &facts, findings);
+    }
     names::unused(json, &facts, findings);
 }
 
