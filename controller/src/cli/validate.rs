@@ -98,7 +98,8 @@ fn explained() -> String {
     }
     text.push_str(
         "\nThe first column is the name in `weir.toml`'s `[limits]` and in `weir validate --limit NAME=VALUE`. Work is counted in nodes visited, items of lists touched and 16-byte \
-         pieces of text made; an evaluation that exceeds it ends with the error GENERAL, and the proxy serves control.\n",
+         pieces of text made; an evaluation that exceeds it ends with the error GENERAL, and the proxy serves control. Proxies go by the document, so where an operator \
+         lowers `work`, documents must say it themselves.\n",
     );
     for code in Code::ALL {
         let _ = write!(text, "\n## {code}: {}\n\n{}: {}\n", code.title(), code.severity(), code.explanation());

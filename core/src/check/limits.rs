@@ -3,7 +3,8 @@
 
 use super::fields::Fields;
 use super::{MAX_DOCUMENT_BYTES, MAX_FLAGS, MAX_VARIANTS};
-use crate::finding::Findings;
+use crate::code::Code;
+use crate::finding::{Findings, Path};
 use crate::json::Json;
 use crate::rule::{MAX_DEPTH, MAX_NODES, MAX_WORK};
 
@@ -105,6 +106,17 @@ pub(super) fn own(root: &Json) -> Limits {
         value.map(|value| limits.lower(name, value).ok());
     }
     limits
+}
+
+/// Proxies know the document alone: how much work they may do it must say itself, where an operator allows less than the most.
+pub(super) fn agree(own: &Limits, operator: &Limits, findings: &mut Findings) {
+    if own.work > operator.work {
+        let root = Path::Root;
+        let weir = root.key("weir");
+        let limits = weir.key("limits");
+        let allowed = format!("at most {}, which the operator allows: proxies go by the document", operator.work);
+        findings.add(Code::Limit, &limits.key("work"), format_args!("work of {}", own.work), allowed);
+    }
 }
 
 /// Checks `weir.limits`.

@@ -98,7 +98,9 @@ fn read(text: &str, limits: &Limits) -> (Option<Json>, Document, Findings) {
     }
     match Json::read(text) {
         Ok(json) => {
-            let limits = limits::own(&json).and(limits);
+            let own = limits::own(&json);
+            limits::agree(&own, limits, &mut findings);
+            let limits = own.and(limits);
             if text.len() > limits.document_bytes {
                 too_long(text.len(), &limits, &mut findings);
             }

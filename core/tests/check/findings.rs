@@ -1,9 +1,8 @@
 //! Each finding that a document can have, with the path, the finding and the remedy that a person gets to read.
-#![cfg(not(target_arch = "wasm32"))]
 
 use weir_core::check::{Finding, MAX_DOCUMENT_BYTES, check};
 
-const GOOD: &str = r#"{
+pub(crate) const GOOD: &str = r#"{
   "$schema": "https://flagd.dev/schema/v0/flags.json",
   "metadata": { "team": "shop" },
   "flags": {
@@ -48,10 +47,13 @@ fn defaults_are_what_the_docs_say() {
     assert_eq!(check(&text), check(GOOD));
 }
 
-#[test]
-fn each_fault_has_its_path_its_finding_and_its_remedy() {
+/// What is replaced, by what, path, found, a part of what is allowed.
+type Row = (&'static str, &'static str, String, &'static str, &'static str);
+
+/// A part of the good document replaced, and what is said then.
+pub(crate) fn rows() -> Vec<Row> {
     let rollout = "$.weir.rollouts.checkout";
-    let table: &[(&str, &str, &str, &str, &str)] = &[
+    let table: &[(&'static str, &'static str, &str, &'static str, &'static str)] = &[
         // what is replaced, by what, path, found, a part of what is allowed
         (r#""ENABLED""#, r#""enabled""#, "$.flags.checkout.state", r#""enabled""#, r#""ENABLED" or "DISABLED""#),
         (r#""state": "ENABLED", "#, "", "$.flags.checkout.state", "nothing", r#""ENABLED" or "DISABLED""#),
@@ -282,10 +284,15 @@ fn each_fault_has_its_path_its_finding_and_its_remedy() {
             "each key once",
         ),
     ];
-    for (from, to, path, found, allowed) in table {
+    table.iter().map(|&(from, to, path, found, allowed)| (from, to, path.to_owned(), found, allowed)).collect()
+}
+
+#[test]
+fn each_finding_has_its_path_and_its_remedy() {
+    for (from, to, path, found, allowed) in rows() {
         assert!(GOOD.contains(from), "{from}");
         let findings = findings(&GOOD.replacen(from, to, 1));
-        let hit = findings.iter().any(|f| f.path == *path && f.found == *found && f.allowed.contains(allowed));
+        let hit = findings.iter().any(|f| f.path == path && f.found == found && f.allowed.contains(allowed));
         assert!(hit, "{from} -> {to}: {findings:#?}");
     }
 }

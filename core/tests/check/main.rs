@@ -1,0 +1,6 @@
+//! What the check says of documents: every error with its place and remedy, every defect and warning, and the JSON Schema beside it.
+#![cfg(not(target_arch = "wasm32"))]
+
+mod findings;
+mod lints;
+mod schema;
