@@ -196,3 +196,46 @@ fn export_writes_a_document_that_needs_no_weir() {
     assert!(answer["notes"][0].as_str().unwrap().contains("dialect v3"));
     assert_eq!(run(&["export", "--flagd", "-"], "{").0, 1);
 }
+
+#[test]
+fn diff_says_who_moves_exactly_and_by_name() {
+    let directory = tempfile::tempdir().unwrap();
+    let old = file(directory.path(), "old.json", DOCUMENT);
+    let new = DOCUMENT.replace("\"v2\"", "\"v3\"").replace(
+        r#""on": true, "off": false}, "defaultVariant": "off""#,
+        r#""on": true, "off": false}, "defaultVariant": "on""#,
+    );
+    let new = file(directory.path(), "new.json", &new);
+    let users = file(directory.path(), "users.txt", "alice\n{\"targetingKey\": \"carol\"}\n");
+    let full = |ppm: u32| format!(r#"{{"flags": {{"checkout": {{"weight": {ppm}}}}}}}"#);
+    let (code, out, err) = run(&["diff", &old, &old, "--rollouts", &full(10_000), "--rollouts-new", &full(50_000)], "");
+    assert_eq!(
+        (code, out.as_str(), err.as_str()),
+        (
+            0,
+            "checkout: where not (targetingKey in [\"alice\", \"bob\"]), 4.00 % of users move from stable to next; nobody else moves.\n",
+            ""
+        )
+    );
+    let (code, out, _) = run(&["diff", &old, &old], "");
+    assert_eq!((code, out.as_str()), (0, "nothing changes, and nobody moves.\n"));
+    let expected = "checkout: nobody moves.\n  ~ $.variants.next \"v2\" -> \"v3\"\n  of the 2 users of the list 0 move\n\
+                    night: where not ($flagd.timestamp >= 1790000000), all users move from off to on; nobody else moves.\n  \
+                    ~ $.defaultVariant \"off\" -> \"on\"\n  of the 2 users of the list 2 move\n    alice: off -> on\n    \
+                    {\"targetingKey\": \"carol\"}: off -> on\n";
+    let (code, out, err) = run(&["diff", &old, &new, "--users", &users, "--at", "0"], "");
+    assert_eq!((code, out.as_str(), err.as_str()), (0, expected, ""));
+    let (code, out, _) =
+        run(&["diff", &old, &old, "--rollouts", &full(0), "--rollouts-new", &full(250_000), "--json"], "");
+    let answer: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let case = &answer["flags"][0]["cases"][1];
+    assert_eq!(
+        case["moves"][0]["share"],
+        serde_json::json!({"numerator": "1073741824", "denominator": "4294967296"}),
+        "{out}"
+    );
+    assert_eq!((code, &case["moves"][0]["percent"]), (0, &"25.00".into()));
+    let (code, _, err) = run(&["diff", &old, &new, "--users", &file(directory.path(), "bad.txt", "a\n{\n")], "");
+    assert!(code == 1 && err.contains("bad.txt:2"), "{err}");
+    assert_eq!(run(&["diff", &old, "-"], "{").0, 1);
+}

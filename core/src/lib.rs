@@ -11,6 +11,7 @@
 //! - [`served`]: the same for a context instead of a request, in flagd's words
 //! - [`explain`]: why it is that, node by node and hash by hash; [`words`]: rules in a line for people
 //! - [`export`]: the same as a plain flagd document
+//! - [`moves`]: which share of users changes variant between two documents, exactly
 //! - [`outcome`]: how a request ended
 //! - [`name`]: the wire contract up, names of metrics, built and parsed
 #![forbid(unsafe_code)]
@@ -42,6 +43,7 @@ pub mod hash;
 pub mod json;
 mod json_text;
 mod locate;
+pub mod moves;
 pub mod name;
 pub mod outcome;
 pub mod plan;

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use weir_core::check::Limits;
 
 use super::duration::Wait;
-use super::study_args::{EvalArgs, ExportArgs};
+use super::study_args::{DiffArgs, EvalArgs, ExportArgs};
 use crate::calc;
 
 const EXIT_CODES: &str = "Exit status: 0 good, 1 refused or failed, 2 wrong usage.";
@@ -43,6 +43,9 @@ pub enum Verb {
     /// The plain flagd document that gives everybody what Weir does: rollouts as `fractional`, kills and masks carried out
     #[command(after_help = help("weir export --flagd flags.json > flagd.json\n  weir export --flagd flags.json --rollouts '{\"flags\": {\"checkout\": {\"weight\": 50000}}}'"))]
     Export(ExportArgs),
+    /// Which flags change between two documents, and which share of users changes variant, exactly
+    #[command(after_help = help("weir diff flags.json new.json\n  weir diff flags.json new.json --users users.txt --rollouts '{\"flags\": {\"checkout\": {\"weight\": 50000}}}'"))]
+    Diff(DiffArgs),
     /// Publish a flag document; show what changes and which proxies have it
     #[command(after_help = help("weir apply flags.json\n  weir apply flags.json --force --reason \"rollout given up, users may flip\""))]
     Apply {
@@ -244,8 +247,8 @@ mod tests {
         assert_eq!(
             verbs,
             [
-                "validate", "eval", "export", "apply", "start", "status", "resume", "rollback", "kill", "revive",
-                "flags", "calc", "judge", "serve"
+                "validate", "eval", "export", "diff", "apply", "start", "status", "resume", "rollback", "kill",
+                "revive", "flags", "calc", "judge", "serve"
             ]
         );
         for name in verbs {
@@ -277,6 +280,9 @@ mod tests {
             ("weir eval flags.json --batch --explain", false),
             ("weir export --flagd flags.json --rollouts @s.json --json", true),
             ("weir export flags.json", false),
+            ("weir diff a.json b.json --users u.txt --rollouts {} --rollouts-new {} --at 0", true),
+            ("weir diff a.json", false),
+            ("weir diff a.json b.json --rollouts-new {}", false),
             ("weir apply flags.json", true),
             ("weir apply flags.json --force", false),
             ("weir apply flags.json --force --reason x", true),

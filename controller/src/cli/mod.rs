@@ -3,7 +3,7 @@
 //! - [`args`]: the command line; `duration`: its times
 //! - `validate`: findings in documents
 //! - `verbs`: from a verb to a request and from an answer to text
-//! - `eval`: what a flag is for whom; `export`: plain flagd; `study_args`: their words, `moment`: their times, `reading`: what they read
+//! - `eval`: what a flag is for whom; `export`: plain flagd; `diff`: who moves; `study_args`: their words, `moment`: their times, `reading`: what they read
 //! - `judge`: a policy over a recorded history
 //! - `screen`: the status for people
 //! - `client`: HTTP
@@ -11,6 +11,7 @@
 
 pub mod args;
 mod client;
+mod diff;
 pub mod duration;
 mod eval;
 mod export;
@@ -36,6 +37,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Serve { config, ready_file } => serve::serve(&config, ready_file.as_deref()).map(|()| ExitCode::SUCCESS),
         Verb::Validate(args) => validate::validate(&args, cli.json),
         Verb::Eval(args) => eval::eval(&args, cli.json),
+        Verb::Diff(args) => diff::compare(&args, cli.json),
         Verb::Export(args) => export::export(&args, cli.json),
         Verb::Calc { method, input } => verbs::calc(&method, input.as_deref(), cli.json),
         Verb::Judge { history, policy, analysis, flag } => {

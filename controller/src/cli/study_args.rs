@@ -1,4 +1,4 @@
-//! The words of the verbs that ask documents without a controller: `eval`, `export`.
+//! The words of the verbs that ask documents without a controller: `eval`, `export`, `diff`.
 
 use std::path::PathBuf;
 
@@ -45,4 +45,34 @@ pub struct ExportArgs {
     /// In this state of the rollouts: the `state` of a snapshot as JSON, or @FILE with it. Left out, every rollout is at 0 %
     #[arg(long, value_name = "STATE")]
     pub rollouts: Option<String>,
+}
+
+/// What `diff` takes.
+#[derive(Debug, Args)]
+pub struct DiffArgs {
+    /// The document that is
+    #[arg(value_name = "OLD")]
+    pub old: PathBuf,
+    /// The document that is to be, or - for standard input
+    #[arg(value_name = "NEW")]
+    pub new: PathBuf,
+    /// Say which of these users move: a targetingKey or a context as JSON on each line
+    #[arg(long, value_name = "FILE")]
+    pub users: Option<PathBuf>,
+    /// In this state of the rollouts: the `state` of a snapshot as JSON, or @FILE with it. Left out, every rollout is at 0 %
+    #[arg(long, value_name = "STATE")]
+    pub rollouts: Option<String>,
+    /// The state for NEW, if it is another than for OLD
+    #[arg(long, value_name = "STATE", requires = "rollouts")]
+    pub rollouts_new: Option<String>,
+    /// When, for the users of a list: RFC 3339 or seconds since 1970 [default: now]
+    #[arg(long, value_name = "TIME", requires = "users")]
+    pub at: Option<Moment>,
+}
+
+impl DiffArgs {
+    /// The state for the new document.
+    pub(super) fn after(&self) -> Option<&str> {
+        self.rollouts_new.as_deref().or(self.rollouts.as_deref())
+    }
 }

@@ -53,6 +53,7 @@ pub(super) async fn ask(client: Client, verb: Verb, as_json: bool) -> anyhow::Re
         // Done without a client.
         Verb::Validate { .. }
         | Verb::Eval(_)
+        | Verb::Diff(_)
         | Verb::Export(_)
         | Verb::Calc { .. }
         | Verb::Judge { .. }
@@ -106,15 +107,7 @@ pub(super) fn refused(failure: &Failure, as_json: bool) -> ExitCode {
 
 /// An answer for people: what changed, what was done, who has it.
 fn text(answer: &Answer) -> String {
-    let mut lines = Vec::new();
-    for change in &answer.changes {
-        lines.push(match (&change.before, &change.after) {
-            (None, Some(after)) => format!("+ {} {after}", change.path),
-            (Some(before), None) => format!("- {} {before}", change.path),
-            (Some(before), Some(after)) => format!("~ {} {before} -> {after}", change.path),
-            (None, None) => continue,
-        });
-    }
+    let mut lines: Vec<String> = answer.changes.iter().map(ToString::to_string).collect();
     lines.extend(answer.findings.iter().map(|finding| format!("{}: {finding}", finding.severity)));
     lines.push(answer.sentence.clone());
     lines.extend(answer.warnings.iter().map(|warning| format!("warning: {warning}")));

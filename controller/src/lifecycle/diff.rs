@@ -1,5 +1,7 @@
 //! What changed between two documents, by JSON path, for people to read before and after they apply.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -17,6 +19,19 @@ pub struct Change {
     pub before: Option<String>,
     /// What stands there now; absent if nothing does.
     pub after: Option<String>,
+}
+
+/// `+`, `-` or `~`, the path, and what stands there.
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = &self.path;
+        match (&self.before, &self.after) {
+            (None, Some(after)) => write!(f, "+ {path} {after}"),
+            (Some(before), None) => write!(f, "- {path} {before}"),
+            (Some(before), Some(after)) => write!(f, "~ {path} {before} -> {after}"),
+            (None, None) => f.write_str(path),
+        }
+    }
 }
 
 /// The differences of two JSON texts, in the order of their paths. A text that is not JSON counts as empty.

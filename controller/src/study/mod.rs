@@ -2,7 +2,10 @@
 //! the same with them. What a rule means is core's.
 //!
 //! - [`eval`]: what a flag is for whom; [`explained`]: and why; [`batch`]: the same for many, a line each
+//! - [`diff`]: what two documents make different, and [`moved`]: who moves, in words
 
 pub mod batch;
+pub mod diff;
 pub mod eval;
 pub mod explained;
+pub mod moved;
