@@ -5,8 +5,14 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 
-const DOCUMENTS: [&str; 5] =
-    ["README.md", "ARCHITECTURE.md", "docs/statistics.md", "envoy-config/README.md", "istio/README.md"];
+const DOCUMENTS: [&str; 6] = [
+    "README.md",
+    "ARCHITECTURE.md",
+    "docs/flags.md",
+    "docs/statistics.md",
+    "envoy-config/README.md",
+    "istio/README.md",
+];
 
 /// Fails on every path in one of the documents that exists neither from the root nor from the document.
 pub(crate) fn check(root: &Path) -> Result<()> {
