@@ -1,4 +1,4 @@
-//! Ten situations that people get wrong, each as a test of what Weir does in it: on the real state machine, judge and engine.
+//! Ten situations that people get wrong (and Simpson's reversal), each as a test of what Weir does in it: on the real state machine, judge and engine.
 
 use std::collections::BTreeMap;
 
@@ -60,13 +60,25 @@ struct World {
     /// By name: part of the requests, candidate, control. Empty: the two above.
     segments: Vec<(&'static str, f64, Side, Side)>,
     shadow: Option<ShadowCounts>,
+    /// So much more of every other segment gets the candidate, and less of the others.
+    apart: f64,
 }
 
 impl World {
     fn new(span_ms: u64, rate: f64) -> Self {
         let rng = fastrand::Rng::with_seed(4);
         let segments = Vec::new();
-        Self { rng, now_ms: 1_000_000_000, span_ms, rate, candidate: GOOD, control: GOOD, segments, shadow: None }
+        Self {
+            rng,
+            now_ms: 1_000_000_000,
+            span_ms,
+            rate,
+            candidate: GOOD,
+            control: GOOD,
+            segments,
+            shadow: None,
+            apart: 0.0,
+        }
     }
 
     /// A Poisson number; from a mean of 50 on a rounded normal one.
@@ -110,17 +122,20 @@ impl World {
         let share = f64::from(state.weight_ppm) / 1e6;
         let requests = self.rate * self.span_ms as f64 / 1_000.0;
         let mut flag = FlagCounts { shadow: self.shadow.clone().map(Box::new), ..FlagCounts::default() };
-        let both = |world: &mut Self, part: f64, candidate, control| -> BTreeMap<String, VariantCounts> {
-            let of_candidate = world.variant(requests * part * share, candidate);
-            let of_control = world.variant(requests * part * (1.0 - share), control);
-            [("next".to_owned(), of_candidate), ("stable".to_owned(), of_control)].into()
-        };
+        let both =
+            |world: &mut Self, (part, share): (f64, f64), candidate, control| -> BTreeMap<String, VariantCounts> {
+                let of_candidate = world.variant(requests * part * share, candidate);
+                let of_control = world.variant(requests * part * (1.0 - share), control);
+                [("next".to_owned(), of_candidate), ("stable".to_owned(), of_control)].into()
+            };
         if self.segments.is_empty() {
             let (candidate, control) = (self.candidate, self.control);
-            flag.variants = both(self, 1.0, candidate, control);
+            flag.variants = both(self, (1.0, share), candidate, control);
         }
+        let mut apart = self.apart;
         for (name, part, candidate, control) in self.segments.clone() {
-            let variants = both(self, part, candidate, control);
+            let variants = both(self, (part, share + apart), candidate, control);
+            apart = -apart;
             for (variant, counts) in &variants {
                 add(flag.variants.entry(variant.clone()).or_default(), counts);
             }
@@ -391,6 +406,30 @@ fn overall_better_but_worse_in_the_largest_segment_is_held_and_named() {
     assert_eq!((ruling.verdict, ruling.why, state.phase), (Verdict::Hold, Why::Segments, Phase::Running { stage: 0 }));
     assert!(ruling.sentence.contains("worse for beta: segment beta errors: 3"), "{}", ruling.sentence);
     assert!(ruling.sentence.contains("rolled out for others"), "{}", ruling.sentence);
+}
+
+#[test]
+fn better_on_the_whole_and_worse_in_every_segment_is_named_simpson_s_reversal() {
+    let analysis = r#"{"goals":{"purchase":{"minimumEffect":0.01}},"segments":{}}"#;
+    let test = r#"[{"weight":"50%","for":"5m"},{"weight":"100%"}]"#;
+    let (mut state, mut world) = (started(test, analysis), World::new(1_000, 1_000.0));
+    let with = |goal| Side { goal, ..GOOD };
+    world.run(&mut state, 20, |ruling| ruling.transition.is_some());
+    // Who buys anyway gets the candidate more often: it looks better, and is worse for everybody.
+    world.segments = vec![("members", 0.5, with(0.28), with(0.30)), ("guests", 0.5, with(0.08), with(0.10))];
+    world.apart = 0.3;
+    let ruling = world.run(&mut state, 400, never).pop().unwrap();
+    let reversal = ruling.remarks.iter().find(|remark| remark.name == "segments purchase").unwrap();
+    println!("{}", reversal.sentence);
+    let expected = "Simpson's reversal in purchase: better on the whole (0.";
+    assert!(reversal.sentence.starts_with(expected) && reversal.sentence.contains("worse in each of 2 segments (-0.0"));
+    assert_eq!((ruling.verdict, ruling.why, ruling.asks), (Verdict::Hold, Why::Segments, true));
+    assert_eq!(state.phase, Phase::Running { stage: 0 });
+    // Without the unlike shares there is none to name.
+    let (mut state, mut world) = (started(test, analysis), World::new(1_000, 1_000.0));
+    world.segments = vec![("members", 0.5, with(0.28), with(0.30)), ("guests", 0.5, with(0.08), with(0.10))];
+    let ruling = world.run(&mut state, 400, never).pop().unwrap();
+    assert!(ruling.remarks.iter().all(|remark| remark.name != "segments purchase"));
 }
 
 #[test]
