@@ -169,7 +169,8 @@ mod tests {
     const POLICY: &str = r#"{"flags":{"checkout":{"state":"ENABLED","variants":{"stable":"v1","next":"v2"},"defaultVariant":"stable"}},
       "weir":{"version":1,"identity":[{"header":"x-user-id"}],"outputs":{"checkout":{"requestHeader":"x-weir-checkout"}},
       "rollouts":{"checkout":{"control":"stable","candidate":"next","stages":[{"weight":"50%","for":"10s"},{"weight":"100%","for":"10s"}],
-      "baseline":{"requests":1000},"advance":{"requests":300,"power":0}}}}}"#;
+      "baseline":{"requests":1000},"advance":{"requests":300,"power":0},
+      "guardrails":[{"metric":"errors","ratio":2.0}]}}}}"#;
 
     fn counts(requests: u64, errors: u64) -> VariantCounts {
         let mut counts = VariantCounts { started: 20 * requests, ..VariantCounts::default() };

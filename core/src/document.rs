@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::check::Limits;
+use crate::guardrail::{Guardrail, Inconclusive};
 use crate::json::Json;
 use crate::rule::Rule;
 use crate::share::Share;
@@ -150,6 +151,8 @@ pub struct Stage {
     pub weight: Share,
     /// How long it lasts at least, in observed time.
     pub lasts: Span,
+    /// How long it may take, from its beginning; `None` sets no end.
+    pub max_duration: Option<Span>,
 }
 
 /// What the judge goes by. Fixed while an attempt runs.
@@ -157,14 +160,29 @@ pub struct Stage {
 pub struct Policy {
     /// Tolerated probability that a healthy candidate is rolled back by a guardrail, over the whole attempt. Default 0.01.
     pub alpha: f64,
-    /// Requests that control must have had, recently, before the first stage. Default 300.
-    pub baseline_requests: u64,
+    /// What control must have shown before the first stage.
+    pub baseline: Baseline,
     /// What a stage needs before the next begins.
     pub advance: Advance,
     /// Latency is not judged for so long after a stage has begun. Default 30 s.
     pub settle: Span,
     /// At least one.
     pub guardrails: Vec<Guardrail>,
+    /// How long an attempt may take, from its start or resume; `None` (default) sets no end.
+    pub max_duration: Option<Span>,
+    /// What follows when it, or a stage, has taken its longest.
+    pub inconclusive: Inconclusive,
+}
+
+/// What control must have shown before the first stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Baseline {
+    /// Requests, at least. Default 300.
+    pub requests: u64,
+    /// Observed time, at least. Default 0.
+    pub lasts: Span,
+    /// Both must have come within so long. Default 24 h.
+    pub window: Span,
 }
 
 /// What a stage needs before the next begins, beside its time.
@@ -180,34 +198,23 @@ pub struct Advance {
     pub proxies: Share,
 }
 
-/// A limit that the candidate must keep.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Guardrail {
-    /// Errors (server errors, timeouts and resets) as a share of requests.
-    Errors {
-        /// At most so many times control's rate, above 1. `None`: not compared.
-        ratio: Option<f64>,
-        /// At most this rate. `None`: no ceiling.
-        max: Option<Share>,
-    },
-    /// A quantile of the duration.
-    Latency {
-        /// Between 0.5 and 0.999.
-        quantile: f64,
-        /// At most so many microseconds.
-        max_us: u64,
-    },
-}
-
 impl Default for Policy {
     fn default() -> Self {
         Self {
             alpha: 0.01,
-            baseline_requests: 300,
+            baseline: Baseline::default(),
             advance: Advance::default(),
             settle: Span::from_ms(30_000),
-            guardrails: vec![Guardrail::Errors { ratio: Some(2.0), max: None }],
+            guardrails: Guardrail::defaults(),
+            max_duration: None,
+            inconclusive: Inconclusive::Hold,
         }
+    }
+}
+
+impl Default for Baseline {
+    fn default() -> Self {
+        Self { requests: 300, lasts: Span::from_ms(0), window: Span::from_ms(86_400_000) }
     }
 }
 

@@ -3,6 +3,7 @@
 //!
 //! In reading order:
 //! - [`document`]: a flag document, checked; [`check`]: the only way to one, or every [`check::Finding`] of the file, by [`check::Code`]
+//! - [`guardrail`]: what a rollout's candidate must keep
 //! - [`share`], [`span`]: shares of traffic and lengths of time, as documents spell them; [`json`]: JSON as written (`json_text`: written again)
 //! - [`rule`]: targeting, compiled; [`evaluate`]: what a flag is for whom, as flagd answers
 //! - [`snapshot`]: the wire contract down, envelope or bare document, and the cache of compiled documents
@@ -39,6 +40,7 @@ pub mod evaluate;
 pub mod explain;
 pub mod export;
 mod finding;
+pub mod guardrail;
 pub mod hash;
 pub mod json;
 mod json_text;

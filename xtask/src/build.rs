@@ -84,7 +84,7 @@ impl Profile {
 pub(crate) fn run(program: &str, profile: Profile, arguments: &[String]) -> Result<()> {
     let workspace = Workspace::load()?;
     // The judge's bench is simulated: it wants neither an Envoy nor a filter.
-    let simulated = program == "bench" && arguments.iter().any(|argument| argument == "judge");
+    let simulated = program == "bench" && arguments.iter().any(|argument| argument.starts_with("judge"));
     let environment = if simulated { Vec::new() } else { parts(&workspace, profile)? };
     eprintln!("building {program}");
     let mut build = cargo(&workspace);

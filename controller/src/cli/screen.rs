@@ -3,6 +3,7 @@
 use weir_core::share::Share;
 
 use super::duration::spoken;
+use crate::judge::words::count;
 use crate::judge::{Check, CheckState, Ruling, Verdict};
 use crate::report::{ProxyStatus, RolloutStatus, Status, Transition};
 
@@ -78,6 +79,9 @@ impl Screen<'_> {
             lines.push(format!("  verdict  {}", self.verdict(ruling)));
             lines.extend(ruling.checks.iter().map(|check| format!("  {}", self.check(check))));
             lines.extend(ruling.remarks.iter().map(|remark| format!("  {}", remark.sentence)));
+            let score =
+                ruling.score.map(|score| format!("  score    {score:.0} of 100, by weight of the checks that pass"));
+            lines.extend(score);
         }
         if let Some(last) = &rollout.last {
             lines.push(format!("  last     {}", self.transition(last)));
@@ -138,7 +142,9 @@ impl Screen<'_> {
             Verdict::Hold if ruling.asks => ("HOLD, a person must decide", YELLOW),
             Verdict::Hold => ("hold", BOLD),
             Verdict::RollBack => ("ROLL BACK", RED),
+            Verdict::Inconclusive if ruling.asks => ("INCONCLUSIVE, a person must decide", YELLOW),
             Verdict::Inconclusive => ("inconclusive", YELLOW),
+            Verdict::Pause => ("PAUSE", YELLOW),
         };
         // Most sentences tell it themselves.
         let untold = ruling.decides_in_ms.filter(|_| !ruling.sentence.contains("decides in"));
@@ -157,12 +163,21 @@ impl Screen<'_> {
         };
         let value = check.value.map_or_else(|| "-".to_owned(), |value| measure(check, value));
         let control = check.control.map_or_else(String::new, |value| format!(", control {}", measure(check, value)));
-        let limit = match check.name.as_str() {
-            "errors-ratio" => format!("{} x control", check.limit),
-            _ => measure(check, check.limit),
+        let limit = match check.name.ends_with("-ratio") {
+            true => format!("{} x control", check.limit),
+            false => measure(check, check.limit),
         };
+        let forecast = match (check.decides_in_ms, check.requests_missing) {
+            (Some(ms), Some(missing)) if missing > 0 => {
+                format!(" · decides in about {}, or {} requests", spoken(ms), count(missing))
+            }
+            (Some(ms), _) if ms > 0 => format!(" · decides in about {}", spoken(ms)),
+            (None, Some(missing)) if missing > 0 => format!(" · decides in {} requests", count(missing)),
+            _ => String::new(),
+        };
+        let dry_run = if check.dry_run { " · dry run" } else { "" };
         format!(
-            "{:<13} {} {value}{control}, limit {limit} · {} of {} requests · evidence {} {}",
+            "{:<17} {} {value}{control}, limit {limit} · {} of {} requests · evidence {} {}{forecast}{dry_run}",
             check.name,
             self.style.paint(colour, &format!("{word:<10}")),
             check.requests,
@@ -283,6 +298,22 @@ mod tests {
             requests_needed: 300,
             errors: 2,
             cells: 2,
+            dry_run: false,
+            weight: 1.0,
+            requests_missing: None,
+            decides_in_ms: None,
+        };
+        let slow = Check {
+            name: "latency-p95-ratio".to_owned(),
+            metric: "latency".to_owned(),
+            value: Some(212_000.0),
+            control: Some(201_000.0),
+            limit: 1.5,
+            state: CheckState::NotEnough,
+            requests_missing: Some(4_200),
+            decides_in_ms: Some(90_000),
+            dry_run: true,
+            ..check.clone()
         };
         RolloutStatus {
             flag: "checkout".to_owned(),
@@ -300,9 +331,10 @@ mod tests {
                 sentence: "checkout: the stage lasts 10 min".to_owned(),
                 asks: false,
                 decides_in_ms: Some(90_000),
-                checks: vec![check],
                 remarks: Vec::new(),
                 scope: None,
+                checks: vec![check, slow],
+                score: Some(100.0),
                 numbers: Numbers { observed_ms: 42_000, ..Numbers::default() },
                 transition: None,
             }),
@@ -360,7 +392,9 @@ ALARM (refused, since 1 s): a refused it
   stages   ✔ 5%  [▶ 25% 42 s of 10 min]  · 100%
   weight   wanted 25% · applied: a 25%, b 5% (acknowledged 25%)
   verdict  hold: checkout: the stage lasts 10 min · decides in ~90 s
-  errors-max    pass       0.42 %, control 0.40 %, limit 1.00 % · 480 of 300 requests · evidence [###.......] 3.3 : 1
+  errors-max        pass       0.42 %, control 0.40 %, limit 1.00 % · 480 of 300 requests · evidence [###.......] 3.3 : 1
+  latency-p95-ratio not enough 212.0 ms, control 201.0 ms, limit 1.5 x control · 480 of 300 requests · evidence [###.......] 3.3 : 1 · decides in about 90 s, or 4,200 requests · dry run
+  score    100 of 100, by weight of the checks that pass
 
 proxies
   ✔ a · seen, up 77 s · connected · generation wanted 7, acknowledged 7, applied 6

@@ -1,9 +1,10 @@
 //! [`Guarded`]: evidence on errors that one bad client can't decide. The process of `evidence` runs over all cells and, for each of the
-//! 20 cells, over the candidate without it; what decides is the least of them. Owns that, and what the evidence rests on; knows no
-//! stage and no verdict.
+//! 20 cells, over the candidate without it; what decides is the least of them. Of what is not counted by cell, what a cell can have had at
+//! most goes out with it (`counted`). Owns that, and what the evidence rests on; knows no stage and no verdict.
 
 use serde::{Deserialize, Serialize};
 
+use super::counted::{Outside, Sample};
 use super::evidence::{Marks, Mixture, Starts};
 use super::tally::{Cells, Tally};
 use crate::observation::CELL_COUNT;
@@ -29,7 +30,7 @@ pub struct Tick<'a> {
     /// Observed time.
     pub span_ms: u64,
     /// The candidate's counts.
-    pub candidate: &'a Cells,
+    pub candidate: &'a Sample,
     /// Control's counts.
     pub control: Tally,
     /// What counts are divided by, at least 1; known before the tick.
@@ -45,14 +46,19 @@ pub struct Guarded {
     /// Without the candidate's i-th cell; control whole.
     without: [Mixture; CELL_COUNT],
     excursion: Excursion,
+    #[serde(default, skip_serializing_if = "Outside::is_even")]
+    outside: Outside,
 }
 
 /// What evidence rests on: the counts since it was last at or below 1 : 1. Counted like this, the least numbers of errors and cells are
 /// those of the fault at hand, not of a day before it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Excursion {
-    /// The candidate's.
+    /// The candidate's, by cell; of what is not counted by cell, what each can have had at most.
     pub candidate: Cells,
+    /// The candidate's, whole, if that is not the sum over the cells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub whole: Option<Tally>,
     /// Control's in the same ticks.
     pub control: Tally,
 }
@@ -64,12 +70,12 @@ impl Guarded {
     /// Takes in a tick. One without requests of the candidate, or of control where it is compared with, carries no information: not
     /// even its time counts.
     pub fn step(&mut self, tick: &Tick<'_>, tolerated: Tolerated) {
-        let whole = tick.candidate.sum();
+        let whole = tick.candidate.whole;
         if marks(whole, tick, tolerated).is_none() {
             return;
         }
         let begins = self.starts.pass(tick.span_ms);
-        let parts = tick.candidate.0.iter().map(|cell| whole.less(*cell));
+        let parts = self.outside.step(tick.candidate);
         for (mixture, part) in self.without.iter_mut().zip(parts).chain([(&mut self.all, whole)]) {
             if let Some(weight) = begins {
                 mixture.begin(weight);
@@ -78,9 +84,9 @@ impl Guarded {
                 mixture.step(marks);
             }
         }
-        self.excursion.candidate.add(tick.candidate);
-        self.excursion.control.add(tick.control);
-        if self.ln_evidence() <= EVEN {
+        self.excursion.add(tick);
+        // What decides is at most the evidence over all cells, which costs a twentieth.
+        if self.ln_evidence_of_all() <= EVEN || self.ln_evidence() <= EVEN {
             self.excursion = Excursion::default();
         }
     }
@@ -107,10 +113,24 @@ impl Guarded {
 }
 
 impl Excursion {
+    fn add(&mut self, tick: &Tick<'_>) {
+        let mut whole = self.sum();
+        whole.add(tick.candidate.whole);
+        self.candidate.add(&tick.candidate.cells);
+        self.whole = (whole != self.candidate.sum()).then_some(whole);
+        self.control.add(tick.control);
+    }
+
+    /// The candidate's counts, all cells together.
+    #[must_use]
+    pub fn sum(&self) -> Tally {
+        self.whole.unwrap_or_else(|| self.candidate.sum())
+    }
+
     /// Enough errors from enough cells to decide.
     #[must_use]
     pub fn is_broad(&self) -> bool {
-        self.candidate.sum().errors >= LEAST_ERRORS && self.candidate.with_errors() >= LEAST_CELLS
+        self.sum().errors >= LEAST_ERRORS && self.candidate.with_errors() >= LEAST_CELLS
     }
 }
 
@@ -137,6 +157,7 @@ mod tests {
 
     fn stepped(candidate: &Cells, control: Tally, tolerated: Tolerated) -> Guarded {
         let mut guarded = Guarded::default();
+        let candidate = &Sample::of_errors(candidate.clone());
         guarded.step(&Tick { span_ms: 1_000, candidate, control, dispersion: 1.0 }, tolerated);
         guarded
     }
@@ -169,8 +190,12 @@ mod tests {
         let mut guarded = stepped(&even(10, 1), Tally::new(4_000, 40), Tolerated::Ratio(2.0));
         assert_eq!(guarded.excursion().candidate.sum(), Tally::new(200, 20));
         for _ in 0..60 {
-            let tick =
-                Tick { span_ms: 1_000, candidate: &even(10, 0), control: Tally::new(4_000, 40), dispersion: 1.0 };
+            let tick = Tick {
+                span_ms: 1_000,
+                candidate: &Sample::of_errors(even(10, 0)),
+                control: Tally::new(4_000, 40),
+                dispersion: 1.0,
+            };
             guarded.step(&tick, Tolerated::Ratio(2.0));
         }
         assert_eq!(guarded.excursion(), &Excursion::default());
@@ -180,7 +205,12 @@ mod tests {
     fn ticks_without_any_error_leave_nothing_to_rest_on() {
         let mut guarded = Guarded::default();
         for _ in 0..100 {
-            let tick = Tick { span_ms: 1_000, candidate: &even(10, 0), control: Tally::new(4_000, 0), dispersion: 1.0 };
+            let tick = Tick {
+                span_ms: 1_000,
+                candidate: &Sample::of_errors(even(10, 0)),
+                control: Tally::new(4_000, 0),
+                dispersion: 1.0,
+            };
             guarded.step(&tick, Tolerated::Ratio(2.0));
             assert_eq!(guarded.excursion(), &Excursion::default());
         }
@@ -191,7 +221,12 @@ mod tests {
         let tick = |dispersion| {
             let mut guarded = Guarded::default();
             guarded.step(
-                &Tick { span_ms: 1_000, candidate: &even(10, 2), control: Tally::new(4_000, 40), dispersion },
+                &Tick {
+                    span_ms: 1_000,
+                    candidate: &Sample::of_errors(even(10, 2)),
+                    control: Tally::new(4_000, 40),
+                    dispersion,
+                },
                 Tolerated::Ratio(1.2),
             );
             guarded.ln_evidence()

@@ -3,14 +3,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::bursts::Around;
 use super::evidence::{Marks, Mixture, Starts};
-use super::tally::Tally;
+use super::tally::{Cells, Tally};
 use crate::observation::Bins;
 use crate::stats::quantile::at_or_above;
 use crate::stats::real;
-
-/// Slow requests that evidence must rest on before it decides: durations are not counted by cell, and a handful may be one user's.
-pub const LEAST_SLOW: u64 = 20;
 
 /// Evidence that too many requests are slow.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -28,6 +26,24 @@ pub struct SlowExcursion {
     pub candidate: Bins,
     /// Control's in the same ticks.
     pub control: Bins,
+    /// The candidate's requests by cell.
+    #[serde(default)]
+    pub cells: Cells,
+}
+
+/// How long a tick's requests took.
+#[derive(Clone, Copy, Debug)]
+pub struct Durations<'a> {
+    /// Observed time.
+    pub span_ms: u64,
+    /// The candidate's.
+    pub candidate: &'a Bins,
+    /// Control's.
+    pub control: &'a Bins,
+    /// The candidate's requests by cell.
+    pub cells: &'a Cells,
+    /// Everybody has the candidate: there is no control.
+    pub whole: bool,
 }
 
 /// A quantile that is to stay below a limit.
@@ -56,18 +72,19 @@ impl Ceiling {
 
 impl Slow {
     /// Takes in a tick's durations. One without any of the candidate carries no information.
-    pub fn step(&mut self, candidate: &Bins, control: &Bins, ceiling: Ceiling, span_ms: u64) {
-        let tally = ceiling.slow_of(candidate);
+    pub fn step(&mut self, tick: &Durations<'_>, ceiling: Ceiling) {
+        let tally = ceiling.slow_of(tick.candidate);
         if tally.requests == 0 {
             return;
         }
-        if let Some(weight) = self.starts.pass(span_ms) {
+        if let Some(weight) = self.starts.pass(tick.span_ms) {
             self.mixture.begin(weight);
         }
         let (hits, all) = (real(tally.errors), real(tally.requests));
         self.mixture.step(Marks { hits, all, tolerated: ceiling.tolerated(), dispersion: 1.0 });
-        self.excursion.candidate.merge(candidate);
-        self.excursion.control.merge(control);
+        self.excursion.candidate.merge(tick.candidate);
+        self.excursion.control.merge(tick.control);
+        self.excursion.cells.add(tick.cells);
         if self.ln_evidence() <= 0.0 {
             self.excursion = SlowExcursion::default();
         }
@@ -77,6 +94,12 @@ impl Slow {
     #[must_use]
     pub fn ln_evidence(&self) -> f64 {
         self.mixture.ln_evidence(self.starts)
+    }
+
+    /// It rests on enough, one client's burst left out, to decide.
+    #[must_use]
+    pub fn is_broad(&self, ceiling: Ceiling, around: Around<'_>) -> bool {
+        around.is_broad(ceiling.slow_of(&self.excursion.candidate), &self.excursion.cells, ceiling.tolerated())
     }
 
     /// What the evidence rests on.

@@ -2,10 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
+use weir_core::guardrail::Counter;
+
 use super::analysis::{Gathered, Seen};
+use super::baseline::Baseline;
+use super::bursts::Around;
+use super::counted::{self, Results, Sample};
 use super::guarded::Tolerated;
+use super::limit::{Bound, Limit};
 use super::mismatch::Split;
-use super::policy::{Limit, Policy};
+use super::norm::{self, Norm};
+use super::policy::Policy;
 use super::recent::{Piece, Recent};
 use super::situation::{Situation, Stage};
 use super::tally::{Cells, Tally};
@@ -22,6 +29,14 @@ const ROOM: f64 = 1.5;
 pub struct Memory {
     /// Control's counts since the attempt began (or was resumed).
     pub control: Cells,
+    /// How control's requests ended since then.
+    pub control_results: Results,
+    /// Time since then, milliseconds.
+    pub elapsed_ms: u64,
+    /// What of that counts before the first stage.
+    pub baseline: Baseline,
+    /// Control's durations of late: before the first stage, then in each after its settling time.
+    pub norm: Norm,
     /// The last half minute.
     pub recent: Recent,
     /// What belongs to the stage.
@@ -45,6 +60,10 @@ pub struct StageMemory {
     pub candidate: Cells,
     /// Control's counts.
     pub control: Cells,
+    /// How the candidate's requests ended.
+    pub candidate_results: Results,
+    /// How control's did.
+    pub control_results: Results,
     /// How long the candidate's requests took, after the settling time.
     pub candidate_durations: Bins,
     /// How long control's did in the same ticks.
@@ -53,6 +72,10 @@ pub struct StageMemory {
     pub reference: Tally,
     /// How the requests are split.
     pub split: Split,
+    /// How control's requests ended from there to here.
+    pub reference_results: Results,
+    /// How long they took in the last stage that was judged, or before the first.
+    pub reference_durations: Bins,
 }
 
 impl Memory {
@@ -65,7 +88,15 @@ impl Memory {
     /// A stage begins: what is counted by stage begins with it. Evidence on errors goes on, for it compares what is concurrent and a
     /// new start is never more than 10 s away; evidence on latency does not, for another load is another latency.
     pub fn begin_stage(&mut self, policy: &Policy) {
-        self.stage = StageMemory { reference: self.control.sum(), ..StageMemory::default() };
+        let norm = std::mem::take(&mut self.norm).bins();
+        let reference_durations =
+            if norm.is_empty() { std::mem::take(&mut self.stage.reference_durations) } else { norm };
+        self.stage = StageMemory {
+            reference: self.control.sum(),
+            reference_results: self.control_results,
+            reference_durations,
+            ..StageMemory::default()
+        };
         self.gathered.begin_stage();
         for (limit, watch) in policy.limits.iter().zip(&mut self.watches) {
             if limit.settles() {
@@ -81,23 +112,51 @@ impl Memory {
         let variant = |name: &str| flag.and_then(|f| f.variants.get(name)).unwrap_or(&empty);
         let (candidate, control) = (variant(situation.candidate), variant(situation.control));
         // The dispersion must be known before the tick.
-        let spread = self.control_between_cells();
         let dispersion = if situation.policy.analysis.is_some() { self.control.dispersion() } else { 1.0 };
         self.gathered.absorb(situation, &Seen { observation, dispersion });
         self.recent.add(&piece(situation.policy, observation.span_ms, candidate, control));
-        if let Some(stage) = situation.stage {
-            let settled = self.is_settled(situation.policy);
-            let tick = Tick { span_ms: observation.span_ms, candidate, control, whole: stage.is_whole() };
-            for (i, limit) in situation.policy.limits.iter().enumerate() {
-                let tolerated = self.tolerated(situation, limit);
-                let Some(watch) = self.watches.get_mut(i).filter(|_| settled || !limit.settles()) else { continue };
-                let enough = situation.policy.evidence_limit(limit);
-                let terms = Terms { i, limit, tolerated, dispersion: spread.dispersion(tolerated), enough };
-                watch.step(&tick, &terms, &self.recent);
+        self.elapsed_ms = self.elapsed_ms.saturating_add(observation.span_ms);
+        match situation.stage {
+            Some(stage) => {
+                let whole = stage.is_whole();
+                self.watch(situation, &Tick { span_ms: observation.span_ms, candidate, control, whole });
+                self.count_stage(situation.policy, &stage, observation, (candidate, control));
             }
-            self.count_stage(situation.policy, &stage, observation, (candidate, control));
+            None => {
+                self.baseline.add(situation.policy, observation, control);
+                self.norm.add(&control.duration, observation.span_ms);
+            }
         }
         self.control.add(&Cells::of(control));
+        counted::add(&mut self.control_results, &control.results);
+    }
+
+    /// Every limit takes in the tick. What it is held against (dispersion, edge) was known before.
+    fn watch(&mut self, situation: &Situation<'_>, tick: &Tick<'_>) {
+        let settled = self.is_settled(situation.policy);
+        let norm = if tick.whole { self.stage.reference_durations.clone() } else { self.norm.bins() };
+        let mut watches = std::mem::take(&mut self.watches);
+        let around = self.around();
+        for (i, (limit, watch)) in situation.policy.limits.iter().zip(&mut watches).enumerate() {
+            if limit.settles() && !settled {
+                continue;
+            }
+            let tolerated = self.tolerated(situation, limit);
+            let edge = match limit.bound {
+                Bound::LatencyRatio(multiple) => norm::edge(&norm, multiple.quantile),
+                Bound::Ratio { .. } | Bound::Max { .. } | Bound::Latency(_) => None,
+            };
+            let enough = situation.policy.evidence_limit(limit);
+            let dispersion = self.spread(limit).dispersion(tolerated);
+            watch.step(tick, &Terms { i, limit, tolerated, dispersion, enough, edge }, around);
+        }
+        self.watches = watches;
+    }
+
+    /// What stands around the evidence of every limit.
+    #[must_use]
+    pub fn around(&self) -> Around<'_> {
+        Around { recent: &self.recent, control: &self.control }
     }
 
     fn count_stage(
@@ -110,6 +169,7 @@ impl Memory {
         if self.is_settled(policy) && policy.limits.iter().any(Limit::settles) {
             self.stage.candidate_durations.merge(&candidate.duration);
             self.stage.control_durations.merge(&control.duration);
+            self.norm.add(&control.duration, seen.span_ms);
         }
         let (of_candidate, of_control) = (Cells::of(candidate), Cells::of(control));
         if self.stage.elapsed_ms >= Split::counts_from_ms(policy, stage) {
@@ -122,6 +182,22 @@ impl Memory {
         self.stage.candidate.add(&of_candidate);
         self.stage.control.add(&of_control);
         self.stage.split.look(policy, stage, self.stage.observed_ms);
+        counted::add(&mut self.stage.candidate_results, &candidate.results);
+        counted::add(&mut self.stage.control_results, &control.results);
+    }
+
+    /// The candidate's counts in the stage, and control's, as a limit on `counter` sees them.
+    #[must_use]
+    pub fn of_stage(&self, counter: Counter) -> (Sample, Tally) {
+        let stage = &self.stage;
+        let candidate = Sample::of(counter, &stage.candidate, &stage.candidate_results);
+        (candidate, counted::whole(counter, stage.control.sum(), &stage.control_results))
+    }
+
+    /// Control's counts from the attempt's beginning to the stage's.
+    #[must_use]
+    pub fn reference(&self, counter: Counter) -> Tally {
+        counted::whole(counter, self.stage.reference, &self.stage.reference_results)
     }
 
     /// The settling time of the stage is over.
@@ -130,25 +206,29 @@ impl Memory {
         self.stage.elapsed_ms >= policy.settle_ms
     }
 
-    /// What a limit on errors tolerates in the stage. At 100 % there is no control: a ratio is then held against the stored reference,
+    /// What a limit tolerates in the stage. At 100 % there is no control: a ratio is then held against the stored reference,
     /// as a ceiling of so many times the upper end of the 95 % interval of control's rate.
     #[must_use]
     pub fn tolerated(&self, situation: &Situation<'_>, limit: &Limit) -> Tolerated {
         let whole = situation.stage.is_some_and(|stage| stage.is_whole());
-        match *limit {
-            Limit::ErrorsRatio { ratio } if whole => {
-                Tolerated::Rate((ratio * self.stage.reference.interval().1).min(0.999))
+        match limit.bound {
+            Bound::Ratio { counter, ratio } if whole => {
+                Tolerated::Rate((ratio * self.reference(counter).interval().1).min(0.999))
             }
-            Limit::ErrorsRatio { ratio } => Tolerated::Ratio(ratio),
-            Limit::ErrorsMax { max } => Tolerated::Rate(max),
-            Limit::Latency(ceiling) => Tolerated::Rate(ceiling.tolerated()),
+            Bound::Ratio { ratio, .. } => Tolerated::Ratio(ratio),
+            Bound::Max { max, .. } => Tolerated::Rate(max),
+            Bound::Latency(ceiling) => Tolerated::Rate(ceiling.tolerated()),
+            Bound::LatencyRatio(multiple) => Tolerated::Rate(multiple.tolerated()),
         }
     }
 
-    /// How control's errors have been spread over cells and requests up to now.
+    /// How what a limit counts has been spread over control's cells and requests up to now. Between cells only errors are known; the
+    /// rest is taken to cluster as they do.
     #[must_use]
-    pub fn control_between_cells(&self) -> Spread {
-        Spread { dispersion: self.control.dispersion(), rate: self.control.sum().rate().unwrap_or(0.0) }
+    pub fn spread(&self, limit: &Limit) -> Spread {
+        let counter = limit.counter().unwrap_or_default();
+        let rate = counted::whole(counter, self.control.sum(), &self.control_results).rate();
+        Spread { dispersion: self.control.dispersion(), rate: rate.unwrap_or(0.0) }
     }
 }
 
@@ -160,6 +240,12 @@ pub struct Spread {
 }
 
 impl Spread {
+    /// Control's rate up to now, 0 without requests.
+    #[must_use]
+    pub fn rate(self) -> f64 {
+        self.rate
+    }
+
     /// What counts are divided by for a limit: control's dispersion where the limit leaves little room above control's rate, else 1.
     /// It is control's and not the candidate's, so that a fault of a few users can't excuse itself.
     #[must_use]
@@ -177,15 +263,19 @@ fn is_empty(gathered: &Gathered) -> bool {
 }
 
 fn piece(policy: &Policy, span_ms: u64, candidate: &VariantCounts, control: &VariantCounts) -> Piece {
-    let slow = |limit: &Limit| match limit {
-        Limit::Latency(ceiling) => ceiling.slow_of(&control.duration),
-        Limit::ErrorsRatio { .. } | Limit::ErrorsMax { .. } => Tally::default(),
+    let beyond = |limit: &Limit| match limit.bound {
+        Bound::Latency(ceiling) => ceiling.slow_of(&control.duration),
+        // Errors are known by cell, and asked for without the worst.
+        Bound::Max { counter, .. } if counter != Counter::Errors => Sample::of_tick(counter, control).whole,
+        Bound::Max { .. } | Bound::Ratio { .. } | Bound::LatencyRatio(_) => Tally::default(),
     };
+    let cells = Cells::of(candidate);
     Piece {
         span_ms,
-        candidate: Cells::of(candidate).sum(),
+        candidate: cells.sum(),
+        busy: Cells(cells.0.map(|cell| Tally::new(cell.requests, 0))),
         control: Cells::of(control),
-        control_slow: policy.limits.iter().map(slow).collect(),
+        control_beyond: policy.limits.iter().map(beyond).collect(),
         begun: candidate.started,
         ended: candidate.results.iter().fold(0, |sum, count| sum.saturating_add(*count)),
     }

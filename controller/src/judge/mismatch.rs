@@ -158,6 +158,10 @@ mod tests {
         Policy {
             alpha: 0.01,
             baseline_requests: 0,
+            baseline_ms: 0,
+            window_ms: 86_400_000,
+            longest_ms: None,
+            when_unclear: super::super::policy::WhenUnclear::Hold,
             requests: 300,
             power: 0.0,
             error_floor: 0.01,
@@ -170,7 +174,7 @@ mod tests {
     }
 
     fn stage(weight_ppm: u32) -> Stage {
-        Stage { weight_ppm, lasts_ms: 60_000 }
+        Stage { weight_ppm, lasts_ms: 60_000, longest_ms: None }
     }
 
     /// A standard normal number.

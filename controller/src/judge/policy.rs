@@ -1,12 +1,14 @@
 //! [`Policy`]: what the judge goes by, in the form that is stored with an attempt, so that the rule was fixed before the data came.
-//! Owns the split of alpha over the limits; knows no counts.
+//! Owns the split of alpha over the limits (`limit`); knows no counts.
 
 use serde::{Deserialize, Serialize};
-use weir_core::document::{self, Guardrail};
+use weir_core::document;
+use weir_core::guardrail::{Counter, Inconclusive};
 use weir_core::share::WHOLE;
+use weir_core::span::Span;
 
 use super::analysis::Analysis;
-use super::latency::Ceiling;
+use super::limit::{Bound, Limit};
 use crate::observation::Observation;
 
 /// Of a document's policy, what an attempt is judged by.
@@ -17,6 +19,12 @@ pub struct Policy {
     pub alpha: f64,
     /// Requests of control before the first stage.
     pub baseline_requests: u64,
+    /// Observed time before it, milliseconds.
+    #[serde(default)]
+    pub baseline_ms: u64,
+    /// Both must have come within so long, milliseconds.
+    #[serde(default = "day")]
+    pub window_ms: u64,
     /// Requests of each variant in a stage, at least.
     pub requests: u64,
     /// Power to have seen a breach; 0 asks for none.
@@ -34,18 +42,40 @@ pub struct Policy {
     /// What is looked at beside the limits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub analysis: Option<Box<Analysis>>,
+    /// How long the attempt may take, milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub longest_ms: Option<u64>,
+    /// What follows when it, or a stage, has taken its longest.
+    #[serde(default)]
+    pub when_unclear: WhenUnclear,
 }
 
-/// One limit: a guardrail with a ratio and a ceiling is two.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "kind")]
-pub enum Limit {
-    /// Errors at most so many times control's.
-    ErrorsRatio { ratio: f64 },
-    /// Errors at most this rate.
-    ErrorsMax { max: f64 },
-    /// A quantile of the duration at most so long.
-    Latency(Ceiling),
+/// What follows when time is up without a decision.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WhenUnclear {
+    /// Stay and ask.
+    #[default]
+    Hold,
+    /// Everybody back to control.
+    RollBack,
+    /// Weight 0 until a person resumes.
+    Pause,
+}
+
+impl From<Inconclusive> for WhenUnclear {
+    fn from(action: Inconclusive) -> Self {
+        match action {
+            Inconclusive::Hold => Self::Hold,
+            Inconclusive::RollBack => Self::RollBack,
+            Inconclusive::Pause => Self::Pause,
+        }
+    }
+}
+
+/// The window of an attempt that was stored before windows could be chosen.
+fn day() -> u64 {
+    86_400_000
 }
 
 impl Policy {
@@ -55,24 +85,28 @@ impl Policy {
         let policy = &rollout.policy;
         Self {
             alpha: policy.alpha,
-            baseline_requests: policy.baseline_requests,
+            baseline_requests: policy.baseline.requests,
+            baseline_ms: policy.baseline.lasts.ms(),
+            window_ms: policy.baseline.window.ms(),
             requests: policy.advance.requests,
             power: policy.advance.power,
             error_floor: policy.advance.error_floor.fraction(),
             proxies_ppm: policy.advance.proxies.ppm(),
             settle_ms: policy.settle.ms(),
-            limits: policy.guardrails.iter().flat_map(limits).collect(),
+            limits: policy.guardrails.iter().flat_map(Limit::of).collect(),
             stages: rollout.stages.len(),
             analysis: None,
+            longest_ms: policy.max_duration.map(Span::ms),
+            when_unclear: policy.inconclusive.into(),
         }
     }
 
     /// Natural logarithm of the evidence at which a limit counts as broken. Alpha is divided evenly over the limits (Bonferroni), and
     /// a latency limit's part again over the stages, because its evidence is fresh in each: so the probability that any of them ever
-    /// rolls back a candidate that keeps them all is at most alpha for the attempt.
+    /// rolls back a candidate that keeps them all is at most alpha for the attempt. What never decides takes no part.
     #[must_use]
     pub fn evidence_limit(&self, limit: &Limit) -> f64 {
-        let mut parts = self.limits.len().max(1);
+        let mut parts = self.limits.iter().filter(|limit| !limit.dry_run).count().max(1);
         if limit.settles() {
             parts = parts.saturating_mul(self.stages.max(1));
         }
@@ -96,9 +130,9 @@ impl Policy {
     /// Above this error rate a variant is sick whatever the other does: the lowest ceiling of the policy, or 10 % without one.
     #[must_use]
     pub fn sick_above(&self) -> f64 {
-        let ceilings = self.limits.iter().filter_map(|limit| match limit {
-            Limit::ErrorsMax { max } => Some(*max),
-            Limit::ErrorsRatio { .. } | Limit::Latency(_) => None,
+        let ceilings = self.limits.iter().filter(|limit| !limit.dry_run).filter_map(|limit| match limit.bound {
+            Bound::Max { counter: Counter::Errors, max } => Some(max),
+            Bound::Max { .. } | Bound::Ratio { .. } | Bound::Latency(_) | Bound::LatencyRatio(_) => None,
         });
         ceilings.reduce(f64::min).unwrap_or(SICK)
     }
@@ -116,39 +150,3 @@ const SICK: f64 = 0.1;
 
 /// A smaller alpha is taken as this: evidence is kept up to 5e34 : 1 only.
 const LEAST_ALPHA: f64 = 1e-12;
-
-fn limits(guardrail: &Guardrail) -> Vec<Limit> {
-    match *guardrail {
-        Guardrail::Errors { ratio, max } => {
-            let ratio = ratio.map(|ratio| Limit::ErrorsRatio { ratio });
-            let max = max.map(|max| Limit::ErrorsMax { max: max.fraction() });
-            ratio.into_iter().chain(max).collect()
-        }
-        Guardrail::Latency { quantile, max_us } => vec![Limit::Latency(Ceiling { quantile, max_us })],
-    }
-}
-
-impl Limit {
-    /// Its name in checks.
-    #[must_use]
-    pub fn name(&self) -> String {
-        match self {
-            Self::ErrorsRatio { .. } => "errors-ratio".into(),
-            Self::ErrorsMax { .. } => "errors-max".into(),
-            Self::Latency(ceiling) => format!("latency-{}", quantile_name(ceiling.quantile)),
-        }
-    }
-
-    /// It is judged only after the settling time, and afresh in each stage.
-    #[must_use]
-    pub fn settles(&self) -> bool {
-        matches!(self, Self::Latency(_))
-    }
-}
-
-/// `p95`, `p99.9`.
-#[must_use]
-pub fn quantile_name(quantile: f64) -> String {
-    let text = format!("{:.3}", quantile * 100.0);
-    format!("p{}", text.trim_end_matches('0').trim_end_matches('.'))
-}

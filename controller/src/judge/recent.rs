@@ -36,8 +36,12 @@ pub struct Piece {
     pub candidate: Tally,
     /// Control's counts.
     pub control: Cells,
-    /// For each limit on latency control's requests, slow ones as errors; in the order of the policy's limits, empty for others.
-    pub control_slow: Vec<Tally>,
+    /// The candidate's requests by cell; errors are left out.
+    #[serde(default)]
+    pub busy: Cells,
+    /// For each ceiling control's requests, those beyond it as errors; in the order of the policy's limits, empty for others.
+    #[serde(alias = "control_slow")]
+    pub control_beyond: Vec<Tally>,
     /// Requests of the candidate begun.
     pub begun: u64,
     /// Requests of the candidate ended, however they did.
@@ -58,8 +62,9 @@ impl Piece {
         self.span_ms = self.span_ms.saturating_add(other.span_ms);
         self.candidate.add(other.candidate);
         self.control.add(&other.control);
-        self.control_slow.resize(self.control_slow.len().max(other.control_slow.len()), Tally::default());
-        for (mine, theirs) in self.control_slow.iter_mut().zip(&other.control_slow) {
+        self.busy.add(&other.busy);
+        self.control_beyond.resize(self.control_beyond.len().max(other.control_beyond.len()), Tally::default());
+        for (mine, theirs) in self.control_beyond.iter_mut().zip(&other.control_beyond) {
             mine.add(*theirs);
         }
         self.begun = self.begun.saturating_add(other.begun);
@@ -93,6 +98,20 @@ impl Recent {
         sum
     }
 
+    /// The candidate's requests by cell in the last so many milliseconds, or a few seconds more.
+    #[must_use]
+    pub fn busy(&self, reach_ms: u64) -> Cells {
+        let (mut cells, mut span_ms) = (Cells::default(), 0u64);
+        for piece in self.0.iter().rev() {
+            cells.add(&piece.busy);
+            span_ms = span_ms.saturating_add(piece.span_ms);
+            if span_ms >= reach_ms {
+                break;
+            }
+        }
+        cells
+    }
+
     /// Control's sickness, if its error rate is above `limit`, the cell with most errors left out: one bad client does not make
     /// control sick.
     #[must_use]
@@ -108,14 +127,14 @@ impl Recent {
 
     /// The share of control's requests beyond the policy's i-th limit is at or below `tolerated`; so is none at all.
     #[must_use]
-    pub fn control_slow_keeps(&self, i: usize, tolerated: f64) -> bool {
-        self.sum().control_slow.get(i).and_then(|tally| tally.rate()).is_none_or(|rate| rate <= tolerated)
+    pub fn control_keeps_ceiling(&self, i: usize, tolerated: f64) -> bool {
+        self.sum().control_beyond.get(i).and_then(|tally| tally.rate()).is_none_or(|rate| rate <= tolerated)
     }
 
-    /// Control's slowness, if more than a share of `tolerated` of its requests are beyond the policy's i-th limit.
+    /// Control's sickness, if more than a share of `tolerated` of its requests are beyond the policy's i-th limit.
     #[must_use]
-    pub fn control_slow_above(&self, i: usize, tolerated: f64) -> Option<Sickness> {
-        self.above(tolerated, |piece| piece.control_slow.get(i).copied().unwrap_or_default())
+    pub fn control_beyond_ceiling(&self, i: usize, tolerated: f64) -> Option<Sickness> {
+        self.above(tolerated, |piece| piece.control_beyond.get(i).copied().unwrap_or_default())
     }
 
     /// The candidate's sickness, if its error rate is above `limit`.

@@ -16,7 +16,9 @@ pub enum Verdict {
     Hold,
     /// Everybody back to control.
     RollBack,
-    /// Everything asked for is there, and the counts are beyond a limit without the evidence that a rollback needs: stay.
+    /// Nobody on the candidate until a person resumes: time is up without a decision, and the policy says so.
+    Pause,
+    /// Everything asked for is there, and the counts are beyond a limit without the evidence that a rollback needs; or time is up: stay.
     Inconclusive,
 }
 
@@ -58,6 +60,8 @@ pub enum Why {
     Shadow,
     /// The counts are beyond a limit, without evidence enough.
     Unclear,
+    /// The stage, or the attempt, has taken its longest without a decision.
+    TimeIsUp,
     /// A guardrail is broken by the candidate.
     GuardrailBroken,
     /// All that the stage asks for is there.
@@ -65,7 +69,7 @@ pub enum Why {
 }
 
 /// State of one check.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CheckState {
     /// Enough seen, and the limit is kept.
@@ -79,6 +83,7 @@ pub enum CheckState {
     /// Requests are missing, or the settling time is not over.
     NotEnough,
     /// Nothing seen.
+    #[default]
     NoData,
 }
 
@@ -91,12 +96,12 @@ impl CheckState {
 }
 
 /// One limit and how the candidate stands to it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub struct Check {
-    /// `errors-ratio`, `errors-max` or `latency-p95`.
+    /// `errors-ratio`, `timeouts-max`, `latency-p95` or `latency-p95-ratio`.
     pub name: String,
-    /// `errors` or `latency`.
+    /// `latency`, or what is counted: `errors`, `timeouts`, ...
     pub metric: String,
     /// The candidate's value in the stage: a rate between 0 and 1, or microseconds.
     pub value: Option<f64>,
@@ -104,7 +109,7 @@ pub struct Check {
     pub interval: Option<(f64, f64)>,
     /// Control's value in the same time; at 100 % the stored reference, if the limit is a ratio.
     pub control: Option<f64>,
-    /// The limit: times control's rate (`errors-ratio`), a rate (`errors-max`) or microseconds.
+    /// The limit: times control's value (`errors-ratio`, `latency-p95-ratio`), a rate (`errors-max`) or microseconds.
     pub limit: f64,
     /// Natural logarithm of the evidence against "the limit is kept", the candidate's worst cell left out.
     pub evidence: f64,
@@ -122,8 +127,29 @@ pub struct Check {
     pub requests_needed: u64,
     /// Errors (or slow requests) that the evidence rests on: those since it was last at or below 1 : 1.
     pub errors: u64,
-    /// Cells of users that these errors come from; 0 for latency, which is not counted by cell.
+    /// Cells of users that these errors come from; 0 for latency and client errors, which are not counted by cell.
     pub cells: u32,
+    /// Reported, never deciding.
+    #[serde(default)]
+    pub dry_run: bool,
+    /// Its part in [`Ruling::score`].
+    #[serde(default)]
+    pub weight: f64,
+    /// Requests of the candidate until it has enough, or, when it is unclear, until evidence is enough if it grows as it did. `None` when
+    /// it has decided, or it can't be said.
+    #[serde(default)]
+    pub requests_missing: Option<u64>,
+    /// How long these take at the present rate, settling included, milliseconds.
+    #[serde(default)]
+    pub decides_in_ms: Option<u64>,
+}
+
+impl Check {
+    /// Whether it takes part in the verdict.
+    #[must_use]
+    pub fn decides(&self) -> bool {
+        !self.dry_run
+    }
 }
 
 /// Requests and errors that a ruling rests on.
@@ -154,6 +180,8 @@ pub enum Transition {
     Done,
     /// Everybody back to control.
     RolledBack,
+    /// Weight 0 until a person resumes.
+    Paused,
 }
 
 /// What the judge says of one rollout in one tick.
@@ -178,6 +206,9 @@ pub struct Ruling {
     /// For which segments the candidate can go on; absent where none are looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<Scope>,
+    /// The part of the checks that pass, by weight, 0 to 100: of those that have enough and are not dry runs. For people; never decides.
+    #[serde(default)]
+    pub score: Option<f64>,
     /// The counts.
     pub numbers: Numbers,
     /// What this tick changed; set by the rollout.
@@ -197,6 +228,7 @@ impl Ruling {
             checks: Vec::new(),
             remarks: Vec::new(),
             scope: None,
+            score: None,
             numbers: Numbers::default(),
             transition: None,
         }

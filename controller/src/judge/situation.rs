@@ -26,6 +26,8 @@ pub struct Stage {
     pub weight_ppm: u32,
     /// Observed time that it lasts at least, milliseconds.
     pub lasts_ms: u64,
+    /// How long it may take, milliseconds.
+    pub longest_ms: Option<u64>,
 }
 
 impl Stage {

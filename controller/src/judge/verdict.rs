@@ -6,11 +6,13 @@ use weir_core::share::WHOLE;
 
 use super::analysis::{Blocks, Remark, of_shadow, remarks};
 use super::check::checks;
+use super::limit::Limit;
 use super::memory::Memory;
-use super::policy::Limit;
 use super::recent::{Piece, REACH_MS, Sickness};
 use super::ruling::{Check, CheckState, Numbers, Ruling, Verdict, Why};
+use super::score::score;
 use super::situation::{Situation, Stage};
+use super::time_up::{Standing, time_up};
 use super::words::{count, percent, time, weight};
 use crate::observation::Observation;
 
@@ -23,7 +25,7 @@ pub fn rule(situation: &Situation<'_>, memory: &Memory, observation: &Observatio
             let checks = checks(situation, memory);
             Ruling { scope, ..Case { situation, memory, observation, stage, checks, remarks }.rule() }
         }
-        None => baseline(situation, memory, observation),
+        None => time_up(&Standing { situation, memory, no_way_back: None }, baseline(situation, memory, observation)),
     }
 }
 
@@ -32,7 +34,8 @@ fn baseline(situation: &Situation<'_>, memory: &Memory, observation: &Observatio
     let (policy, flag) = (situation.policy, situation.flag);
     let control = memory.control.sum();
     let numbers = Numbers { control, seen: observation.seen, expected: observation.expected, ..Numbers::default() };
-    let missing = policy.baseline_requests.saturating_sub(control.requests);
+    let (requests, observed_ms) = (memory.baseline.requests(), memory.baseline.observed_ms());
+    let missing = policy.baseline_requests.saturating_sub(requests);
     let say = |verdict, why, asks, sentence| Ruling { asks, numbers, ..Ruling::new(verdict, why, sentence) };
     if !policy.is_observed(observation) {
         return say(Verdict::Hold, Why::ProxiesMissing, false, format!("{flag}: waits: {}", proxies(observation)));
@@ -41,11 +44,16 @@ fn baseline(situation: &Situation<'_>, memory: &Memory, observation: &Observatio
         let sentence = format!("{flag}: does not begin: control is sick: {}", sickness(sick, policy.sick_above()));
         return say(Verdict::Hold, Why::ControlSick, true, sentence);
     }
-    if missing > 0 {
-        let had = count(control.requests);
-        let sentence = format!("{flag}: control has had {had} of {} requests", count(policy.baseline_requests));
+    if missing > 0 || observed_ms < policy.baseline_ms {
+        let mut sentence =
+            format!("{flag}: control has had {} of {} requests", count(requests), count(policy.baseline_requests));
+        if policy.baseline_ms > 0 {
+            sentence.push_str(&format!(" in {} of {}", time(observed_ms), time(policy.baseline_ms)));
+        }
         let ruling = say(Verdict::Hold, Why::Baseline, false, sentence);
-        return Ruling { decides_in_ms: memory.recent.time_for(missing, |piece| piece.control.sum()), ..ruling };
+        let longest = |ms: u64| ms.max(policy.baseline_ms.saturating_sub(observed_ms));
+        let decides_in_ms = memory.recent.time_for(missing, |piece| piece.control.sum()).map(longest);
+        return Ruling { decides_in_ms, ..ruling };
     }
     let shadow = of_shadow(situation, &memory.gathered);
     let remarks: Vec<Remark> = shadow.into_iter().collect();
@@ -53,7 +61,7 @@ fn baseline(situation: &Situation<'_>, memory: &Memory, observation: &Observatio
         let sentence = format!("{flag}: does not begin: {}", remark.sentence);
         return Ruling { remarks: remarks.clone(), ..say(blocks.verdict, blocks.why, blocks.asks, sentence) };
     }
-    let sentence = format!("{flag}: control has had {} requests; {}", count(control.requests), going_on(situation));
+    let sentence = format!("{flag}: control has had {} requests; {}", count(requests), going_on(situation));
     Ruling { remarks, ..say(Verdict::Advance, Why::AllMet, false, sentence) }
 }
 
@@ -87,6 +95,8 @@ impl Case<'_> {
         let ruling = self.broken().or_else(|| self.drift()).or_else(|| self.unseen()).or_else(|| self.missing());
         let ruling = ruling.or_else(|| self.mismatch()).or_else(|| self.waiting()).or_else(|| self.remarked());
         let ruling = ruling.unwrap_or_else(|| self.all_met());
+        let standing = Standing { situation: self.situation, memory: self.memory, no_way_back: self.no_way_back() };
+        let ruling = time_up(&standing, ruling);
         let stage = &self.memory.stage;
         let numbers = Numbers {
             candidate: stage.candidate.sum(),
@@ -96,12 +106,17 @@ impl Case<'_> {
             seen: self.observation.seen,
             expected: self.observation.expected,
         };
-        Ruling { checks: self.checks, remarks: self.remarks, numbers, ..ruling }
+        Ruling { score: score(&self.checks), checks: self.checks, remarks: self.remarks, numbers, ..ruling }
+    }
+
+    /// Dry runs are reported only.
+    fn deciding(&self) -> impl Iterator<Item = &Check> {
+        self.checks.iter().filter(|check| check.decides())
     }
 
     /// A limit is broken: back, unless control is no better or no more.
     fn broken(&self) -> Option<Ruling> {
-        let fails = self.checks.iter().find(|check| check.state == CheckState::Fail);
+        let fails = self.deciding().find(|check| check.state == CheckState::Fail);
         let Some(check) = fails else { return self.both_fail() };
         let place = weight(self.stage.weight_ppm);
         let flag = self.situation.flag;
@@ -131,7 +146,7 @@ impl Case<'_> {
         let limit = self.situation.policy.sick_above();
         let recent = &self.memory.recent;
         let shared =
-            self.checks.iter().find(|check| check.state == CheckState::Shared).map(|check| check.sentence.clone());
+            self.deciding().find(|check| check.state == CheckState::Shared).map(|check| check.sentence.clone());
         let both = || {
             let (candidate, control) = (recent.candidate_above(limit)?, recent.control_above(limit)?);
             (!self.stage.is_whole()).then(|| {
@@ -171,6 +186,12 @@ impl Case<'_> {
             let sentence = self.holds(&format!("{}; this time does not count", proxies(self.observation)));
             return Some(Ruling::new(Verdict::Hold, Why::ProxiesMissing, sentence));
         }
+        let limit = self.situation.policy.unfit_above();
+        if let Some(sick) = self.memory.recent.control_above(limit).filter(|_| !self.stage.is_whole()) {
+            let what =
+                format!("control is sick, and nothing says how a candidate should be: {}", sickness(sick, limit));
+            return Some(Ruling { asks: true, ..Ruling::new(Verdict::Hold, Why::ControlSick, self.holds(&what)) });
+        }
         if let Some(pending) = self.memory.recent.hanging() {
             let what = format!("{} requests of {} begun and not ended", count(pending), self.situation.candidate);
             return Some(Ruling::new(Verdict::Hold, Why::Hanging, self.holds(&what)));
@@ -193,7 +214,7 @@ impl Case<'_> {
         let unsettled = |check: &Check| check.metric == "latency" && !self.memory.is_settled(self.situation.policy);
         let short =
             |check: &&Check| matches!(check.state, CheckState::NotEnough | CheckState::NoData) && !unsettled(check);
-        let neediest = self.checks.iter().filter(short).max_by_key(|check| lacks(check));
+        let neediest = self.deciding().filter(short).max_by_key(|check| lacks(check));
         let what = match neediest {
             Some(check) if lacks(check) > 0 => {
                 let (had, needed) = (count(check.requests), count(check.requests_needed));
@@ -209,7 +230,7 @@ impl Case<'_> {
 
     fn settling(&self) -> Option<Ruling> {
         let policy = self.situation.policy;
-        let latency = policy.limits.iter().any(Limit::settles);
+        let latency = policy.limits.iter().filter(|limit| !limit.dry_run).any(Limit::settles);
         if !latency || self.memory.is_settled(policy) {
             return None;
         }
@@ -229,12 +250,12 @@ impl Case<'_> {
     fn waiting(&self) -> Option<Ruling> {
         let observed = self.memory.stage.observed_ms;
         if observed < self.stage.lasts_ms {
-            let unclear = self.checks.iter().find(|check| check.state == CheckState::Unclear);
+            let unclear = self.deciding().find(|check| check.state == CheckState::Unclear);
             let kept = unclear.map_or_else(|| "all limits kept".to_owned(), |check| format!("{} unclear", check.name));
             let what = format!("{} of {} observed, {kept}", time(observed), time(self.stage.lasts_ms));
             return Some(self.later(Why::StageTime, &what));
         }
-        let check = self.checks.iter().find(|check| check.state == CheckState::Unclear)?;
+        let check = self.deciding().find(|check| check.state == CheckState::Unclear)?;
         let sentence = self.holds(&format!("beyond its limit, but not yet with evidence enough: {}", check.sentence));
         Some(Ruling::new(Verdict::Inconclusive, Why::Unclear, sentence))
     }
@@ -269,7 +290,7 @@ impl Case<'_> {
         let (policy, stage, recent) = (self.situation.policy, &self.memory.stage, &self.memory.recent);
         let settle = policy.settle_ms.saturating_sub(stage.elapsed_ms);
         let mut longest = self.stage.lasts_ms.saturating_sub(stage.observed_ms);
-        for check in &self.checks {
+        for check in self.deciding() {
             let requests = recent.time_for(lacks(check), |piece: &Piece| piece.candidate)?;
             let wait = if check.metric == "latency" { settle.saturating_add(requests) } else { requests };
             longest = longest.max(wait);

@@ -8,15 +8,19 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::bursts::Around;
+use super::counted::Sample;
 use super::guarded::{self, Guarded, Tolerated};
-use super::latency::{LEAST_SLOW, Slow};
-use super::policy::Limit;
+use super::latency::{Durations, Slow};
+use super::limit::{Bound, Limit};
 use super::recent::Recent;
+use super::slower::Slower;
 use super::tally::{Cells, Tally};
 use crate::observation::VariantCounts;
 use crate::stats::normal::Z999;
 use crate::stats::proportion::wilson;
 use crate::stats::real;
+use weir_core::guardrail::Counter;
 
 /// The evidence against one limit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,10 +36,12 @@ pub struct Watch {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Evidence {
-    /// On errors, from the attempt's beginning to its end.
+    /// On what is counted, from the attempt's beginning to its end.
     Errors(Box<Guarded>),
     /// On slow requests, in the stage.
     Slow(Box<Slow>),
+    /// On requests slower than control's, in the stage.
+    Slower(Box<Slower>),
 }
 
 /// What a tick saw.
@@ -60,8 +66,10 @@ pub struct Terms<'a> {
     pub limit: &'a Limit,
     /// What it tolerates in the stage.
     pub tolerated: Tolerated,
-    /// What counts of errors are divided by, at least 1.
+    /// What counts are divided by, at least 1.
     pub dispersion: f64,
+    /// For a ratio of latencies: what control's quantile surely does not lie above, microseconds.
+    pub edge: Option<u64>,
     /// Natural logarithm of the evidence at which the limit counts as broken.
     pub enough: f64,
 }
@@ -70,86 +78,124 @@ impl Watch {
     /// Nothing seen yet.
     #[must_use]
     pub fn new(limit: &Limit) -> Self {
-        let evidence = match limit {
-            Limit::ErrorsRatio { .. } | Limit::ErrorsMax { .. } => Evidence::Errors(Box::default()),
-            Limit::Latency(_) => Evidence::Slow(Box::default()),
+        let evidence = match limit.bound {
+            Bound::Ratio { .. } | Bound::Max { .. } => Evidence::Errors(Box::default()),
+            Bound::Latency(_) => Evidence::Slow(Box::default()),
+            Bound::LatencyRatio(_) => Evidence::Slower(Box::default()),
         };
         Self { evidence, aside: false }
     }
 
-    /// Takes in a tick. `recent` reaches to its end.
-    pub fn step(&mut self, tick: &Tick<'_>, terms: &Terms<'_>, recent: &Recent) {
+    /// Takes in a tick. `around` reaches to its end.
+    pub fn step(&mut self, tick: &Tick<'_>, terms: &Terms<'_>, around: Around<'_>) {
         if self.aside {
-            if !tick.whole && !terms.control_keeps(recent) {
+            if !tick.whole && !terms.control_keeps(around.recent) {
                 return;
             }
             *self = Self::new(terms.limit);
         }
-        match (&mut self.evidence, terms.limit) {
-            (Evidence::Errors(guarded), Limit::ErrorsRatio { .. } | Limit::ErrorsMax { .. }) => {
-                let (candidate, control) = (&Cells::of(tick.candidate), Cells::of(tick.control).sum());
-                let Terms { tolerated, dispersion, .. } = *terms;
-                guarded.step(&guarded::Tick { span_ms: tick.span_ms, candidate, control, dispersion }, tolerated);
-            }
-            (Evidence::Slow(slow), Limit::Latency(ceiling)) => {
-                slow.step(&tick.candidate.duration, &tick.control.duration, *ceiling, tick.span_ms);
-            }
-            // Watches are made from the limits, in their order.
-            (Evidence::Errors(_), Limit::Latency(_))
-            | (Evidence::Slow(_), Limit::ErrorsRatio { .. } | Limit::ErrorsMax { .. }) => {}
-        }
-        self.aside = !tick.whole && self.is_broken(terms.limit, terms.enough) && self.is_shared(terms, recent);
+        self.take(tick, terms);
+        let broken = self.is_broken(terms.limit, terms.enough, tick.whole, around);
+        self.aside = !tick.whole && broken && self.is_shared(terms, around.recent);
     }
 
-    /// Evidence is at its limit and rests on enough.
-    #[must_use]
-    pub fn is_broken(&self, limit: &Limit, enough: f64) -> bool {
-        let broad = match (&self.evidence, limit) {
-            (Evidence::Errors(guarded), _) => guarded.excursion().is_broad(),
-            (Evidence::Slow(slow), Limit::Latency(ceiling)) => {
-                ceiling.slow_of(&slow.excursion().candidate).errors >= LEAST_SLOW
-            }
-            (Evidence::Slow(_), Limit::ErrorsRatio { .. } | Limit::ErrorsMax { .. }) => false,
+    fn take(&mut self, tick: &Tick<'_>, terms: &Terms<'_>) {
+        let Tick { span_ms, whole, .. } = *tick;
+        let cells = Cells::of(tick.candidate);
+        let durations = Durations {
+            span_ms,
+            candidate: &tick.candidate.duration,
+            control: &tick.control.duration,
+            cells: &cells,
+            whole,
         };
-        broad && self.evidence.ln() >= enough
+        match (&mut self.evidence, terms.limit.bound) {
+            (Evidence::Errors(guarded), Bound::Ratio { counter, .. } | Bound::Max { counter, .. }) => {
+                let candidate = &Sample::of_tick(counter, tick.candidate);
+                let control = Sample::of_tick(counter, tick.control).whole;
+                let Terms { tolerated, dispersion, .. } = *terms;
+                guarded.step(&guarded::Tick { span_ms, candidate, control, dispersion }, tolerated);
+            }
+            (Evidence::Slow(slow), Bound::Latency(ceiling)) => slow.step(&durations, ceiling),
+            (Evidence::Slower(slower), Bound::LatencyRatio(multiple)) => {
+                if let Some(edge) = terms.edge {
+                    slower.step(&durations, multiple, edge);
+                }
+            }
+            // Watches are made from the limits, in their order.
+            (Evidence::Errors(_) | Evidence::Slow(_) | Evidence::Slower(_), _) => {}
+        }
+    }
+
+    /// Evidence is at its limit and rests on enough. `whole`: there is no control.
+    #[must_use]
+    pub fn is_broken(&self, limit: &Limit, enough: f64, whole: bool, around: Around<'_>) -> bool {
+        // What evidence rests on costs more to ask for, and is asked for where it matters.
+        self.evidence.ln(whole) >= enough
+            && match (&self.evidence, limit.bound) {
+                (Evidence::Errors(guarded), _) => guarded.excursion().is_broad(),
+                (Evidence::Slow(slow), Bound::Latency(ceiling)) => slow.is_broad(ceiling, around),
+                (Evidence::Slower(slower), Bound::LatencyRatio(multiple)) => slower.is_broad(multiple, around),
+                (Evidence::Slow(_) | Evidence::Slower(_), _) => false,
+            }
     }
 
     fn is_shared(&self, terms: &Terms<'_>, recent: &Recent) -> bool {
-        match (&self.evidence, terms.limit) {
-            (Evidence::Errors(guarded), Limit::ErrorsMax { max }) => {
+        match (&self.evidence, terms.limit.bound) {
+            (Evidence::Errors(guarded), Bound::Max { max, .. }) => {
                 let excursion = guarded.excursion();
-                breaks_alike(*max, excursion.candidate.sum(), excursion.control) || recent.control_above(*max).is_some()
+                breaks_alike(max, excursion.sum(), excursion.control) || terms.control_breaks(recent)
             }
-            (Evidence::Slow(slow), Limit::Latency(ceiling)) => {
+            (Evidence::Slow(slow), Bound::Latency(ceiling)) => {
                 let of = |bins| ceiling.slow_of(bins);
                 let excursion = slow.excursion();
-                let tolerated = ceiling.tolerated();
-                breaks_alike(tolerated, of(&excursion.candidate), of(&excursion.control))
-                    || recent.control_slow_above(terms.i, tolerated).is_some()
+                breaks_alike(ceiling.tolerated(), of(&excursion.candidate), of(&excursion.control))
+                    || terms.control_breaks(recent)
             }
-            (Evidence::Errors(_), Limit::ErrorsRatio { .. } | Limit::Latency(_))
-            | (Evidence::Slow(_), Limit::ErrorsRatio { .. } | Limit::ErrorsMax { .. }) => false,
+            (Evidence::Errors(_) | Evidence::Slow(_) | Evidence::Slower(_), _) => false,
         }
     }
 }
 
 impl Terms<'_> {
     fn control_keeps(&self, recent: &Recent) -> bool {
-        match self.limit {
-            Limit::ErrorsRatio { .. } => true,
-            Limit::ErrorsMax { max } => recent.control_keeps(*max),
-            Limit::Latency(ceiling) => recent.control_slow_keeps(self.i, ceiling.tolerated()),
+        match self.limit.bound {
+            Bound::Ratio { .. } | Bound::LatencyRatio(_) => true,
+            Bound::Max { counter: Counter::Errors, max } => recent.control_keeps(max),
+            Bound::Max { max, .. } => recent.control_keeps_ceiling(self.i, max),
+            Bound::Latency(ceiling) => recent.control_keeps_ceiling(self.i, ceiling.tolerated()),
         }
+    }
+
+    fn control_breaks(&self, recent: &Recent) -> bool {
+        let sick = match self.limit.bound {
+            Bound::Ratio { .. } | Bound::LatencyRatio(_) => None,
+            Bound::Max { counter: Counter::Errors, max } => recent.control_above(max),
+            Bound::Max { max, .. } => recent.control_beyond_ceiling(self.i, max),
+            Bound::Latency(ceiling) => recent.control_beyond_ceiling(self.i, ceiling.tolerated()),
+        };
+        sick.is_some()
     }
 }
 
 impl Evidence {
-    /// Natural logarithm of the evidence that decides.
+    /// Natural logarithm of the evidence that decides. `whole`: there is no control.
     #[must_use]
-    pub fn ln(&self) -> f64 {
+    pub fn ln(&self, whole: bool) -> f64 {
         match self {
             Self::Errors(guarded) => guarded.ln_evidence(),
             Self::Slow(slow) => slow.ln_evidence(),
+            Self::Slower(slower) => slower.ln_evidence(whole),
+        }
+    }
+
+    /// The candidate's requests that it rests on: those since it was last at or below 1 : 1.
+    #[must_use]
+    pub fn rests_on(&self) -> u64 {
+        match self {
+            Self::Errors(guarded) => guarded.excursion().sum().requests,
+            Self::Slow(slow) => slow.excursion().candidate.count(),
+            Self::Slower(slower) => slower.excursion().slow.requests,
         }
     }
 }

@@ -162,7 +162,7 @@ pub struct ProxyWeight {
 /// A decision and its way to the proxies.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transition {
-    /// `apply`, `start`, `stage`, `done`, `rollback`, `resume`, `kill`, `revive`, `kill-all`, `revive-all` or `republish`.
+    /// `apply`, `start`, `stage`, `done`, `rollback`, `pause`, `resume`, `kill`, `revive`, `kill-all`, `revive-all` or `republish`.
     pub kind: String,
     /// Its flag; absent if it concerns more than one.
     pub flag: Option<String>,

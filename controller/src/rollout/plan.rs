@@ -2,7 +2,8 @@
 //! starts, so that a document applied later changes neither the stages nor the rule of decision under way.
 
 use serde::{Deserialize, Serialize};
-use weir_core::document::Rollout;
+use weir_core::document::{self, Rollout};
+use weir_core::span::Span;
 
 use crate::judge::Policy;
 
@@ -28,17 +29,26 @@ pub struct PlanStage {
     pub weight_ppm: u32,
     /// Observed time that it lasts at least, milliseconds.
     pub lasts_ms: u64,
+    /// How long it may take, milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub longest_ms: Option<u64>,
+}
+
+impl PlanStage {
+    fn of(stage: &document::Stage) -> Self {
+        let longest_ms = stage.max_duration.map(Span::ms);
+        Self { weight_ppm: stage.weight.ppm(), lasts_ms: stage.lasts.ms(), longest_ms }
+    }
 }
 
 impl Plan {
     /// The stored form of a document's rollout.
     #[must_use]
     pub fn of(rollout: &Rollout) -> Self {
-        let stages = rollout.stages.iter();
         Self {
             control: rollout.control.clone(),
             candidate: rollout.candidate.clone(),
-            stages: stages.map(|s| PlanStage { weight_ppm: s.weight.ppm(), lasts_ms: s.lasts.ms() }).collect(),
+            stages: rollout.stages.iter().map(PlanStage::of).collect(),
             policy: Policy::of(rollout),
         }
     }

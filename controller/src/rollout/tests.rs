@@ -1,5 +1,6 @@
 use proptest::prelude::*;
-use weir_core::document::{Advance, Guardrail, Policy, Rollout, Stage};
+use weir_core::document::{Advance, Baseline, Policy, Rollout, Stage};
+use weir_core::guardrail::{Counter, Guardrail, Metric};
 use weir_core::share::Share;
 use weir_core::span::Span;
 
@@ -10,7 +11,7 @@ use weir_core::outcome::Outcome;
 
 fn rollout() -> Rollout {
     let share = |percent| Share::from_percent(percent).unwrap();
-    let stage = |weight| Stage { weight: share(weight), lasts: Span::from_ms(2_000) };
+    let stage = |weight| Stage { weight: share(weight), lasts: Span::from_ms(2_000), max_duration: None };
     Rollout {
         control: "stable".into(),
         candidate: "next".into(),
@@ -18,10 +19,15 @@ fn rollout() -> Rollout {
         stages: vec![stage("5%"), stage("25%"), stage("100%")],
         policy: Policy {
             alpha: 0.01,
-            baseline_requests: 100,
+            baseline: Baseline { requests: 100, ..Baseline::default() },
             advance: Advance { requests: 20, power: 0.0, error_floor: share("1%"), proxies: share("90%") },
             settle: Span::from_ms(0),
-            guardrails: vec![Guardrail::Errors { ratio: Some(2.0), max: Some(share("5%")) }],
+            guardrails: vec![Guardrail::on(Metric::Counted {
+                counter: Counter::Errors,
+                ratio: Some(2.0),
+                max: Some(share("5%")),
+            })],
+            ..Policy::default()
         },
     }
 }

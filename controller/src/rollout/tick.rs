@@ -1,7 +1,7 @@
 //! What a tick's observation makes of a rollout: the judge remembers, rules, and the state obeys. Nothing but a rollout that is under
 //! way and not killed is ever changed here.
 
-use super::plan::Plan;
+use super::plan::{Plan, PlanStage};
 use super::state::{Phase, RolloutState};
 use crate::judge::situation::{Situation, Stage};
 use crate::judge::{self, Ruling, Transition, Verdict};
@@ -32,7 +32,7 @@ impl RolloutState {
         let Some(plan) = plan.filter(|_| self.phase == Phase::Done && !self.killed) else {
             return (self.clone(), Ruling::not_under_way(standing));
         };
-        let last = plan.stages.last().map(|s| Stage { weight_ppm: s.weight_ppm, lasts_ms: s.lasts_ms });
+        let last = plan.stages.last().map(as_stage);
         let situation = Situation { stage: last, next_ppm: None, ..self.situation(flag, plan) };
         let mut next = self.clone();
         next.memory.gathered.absorb_after(&situation, observation);
@@ -55,7 +55,7 @@ impl RolloutState {
             control: &plan.control,
             candidate: &plan.candidate,
             policy: &plan.policy,
-            stage: current.map(|s| Stage { weight_ppm: s.weight_ppm, lasts_ms: s.lasts_ms }),
+            stage: current.map(as_stage),
             next_ppm: next.map(|s| s.weight_ppm),
         }
     }
@@ -69,6 +69,10 @@ impl RolloutState {
                     self.memory.gathered.stopped_at_ms = Some(at_ms);
                 }
                 Some(Transition::RolledBack)
+            }
+            Verdict::Pause => {
+                (self.phase, self.weight_ppm, self.since_ms) = (Phase::Paused, 0, at_ms);
+                Some(Transition::Paused)
             }
             Verdict::Advance => Some(self.advance(plan, at_ms)),
         }
@@ -104,4 +108,9 @@ impl RolloutState {
             }
         }
     }
+}
+
+fn as_stage(stage: &PlanStage) -> Stage {
+    let PlanStage { weight_ppm, lasts_ms, longest_ms } = *stage;
+    Stage { weight_ppm, lasts_ms, longest_ms }
 }

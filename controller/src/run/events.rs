@@ -151,6 +151,7 @@ fn decided(key: &str, attempt: u64, ruling: &Ruling, at_ms: u64) -> Option<Decis
         Moved::Stage { .. } => "stage",
         Moved::Done => "done",
         Moved::RolledBack => "rollback",
+        Moved::Paused => "pause",
     };
     Some(Decision {
         kind,

@@ -24,4 +24,5 @@ mod real;
 pub mod sequence;
 
 pub use normal::Side;
+pub(crate) use real::whole;
 pub use real::{real, real_to_count};

@@ -2,7 +2,7 @@
 
 use super::normal::Z95;
 use super::proportion::wilson;
-use super::real::real;
+use super::real::{real, whole};
 use crate::observation::Bins;
 
 /// A quantile in microseconds.
@@ -23,6 +23,15 @@ pub fn quantile(bins: &Bins, at: f64) -> Option<Quantile> {
         value: place(bins, at * all)?.0,
         interval: (place(bins, low * all)?.1, place(bins, high * all)?.2),
     })
+}
+
+/// The upper edge of the bin at which Wilson's interval of the rank (of `z` standard errors) ends: the quantile lies above it only with
+/// the probability of that error. `None` without values.
+#[must_use]
+pub fn upper_edge(bins: &Bins, at: f64, z: f64) -> Option<u64> {
+    let all = real(bins.count());
+    let (_, high) = wilson(at * all, all, z);
+    place(bins, high * all).map(|(_, _, upper)| whole(upper, u64::MAX))
 }
 
 /// The value at a rank, and the edges of its bin.

@@ -2,6 +2,7 @@
 //! 1 % errors before and a tolerated ratio of 2. The times are what the same evidence takes with start weights `1 / (k (k + 1))`, measured
 //! by simulation before this judge was written; ours must not be slower.
 
+use weir_controller::judge::counted::Sample;
 use weir_controller::judge::guarded::{Guarded, Tick, Tolerated};
 
 use crate::world::cells;
@@ -16,7 +17,10 @@ fn run(guarded: &mut Guarded, rng: &mut fastrand::Rng, share: f64, errors: f64, 
     let requests = RATE * span_ms as f64 / 1_000.0;
     let candidate = cells(rng, requests * share, errors);
     let control = cells(rng, requests * (1.0 - share), 0.01).sum();
-    guarded.step(&Tick { span_ms, candidate: &candidate, control, dispersion: 1.0 }, Tolerated::Ratio(2.0));
+    guarded.step(
+        &Tick { span_ms, candidate: &Sample::of_errors(candidate), control, dispersion: 1.0 },
+        Tolerated::Ratio(2.0),
+    );
 }
 
 /// Seconds until the evidence over all cells, and the one that decides (with its least numbers), is 100 : 1.

@@ -1,5 +1,6 @@
 //! A healthy candidate is not rolled back more often than alpha allows, one bad client never does it.
 
+use weir_controller::judge::counted::Sample;
 use weir_controller::judge::guarded::{Guarded, Tick, Tolerated};
 use weir_controller::judge::{Cells, Tally};
 
@@ -37,7 +38,12 @@ fn hours_with_alarm(ratio: f64, divide: bool) -> usize {
             (0..720).any(|_| {
                 let (candidate, control) = (clustered(&mut rng, 12.5, &chances), clustered(&mut rng, 237.5, &chances));
                 let dispersion = if divide { before.dispersion() } else { 1.0 };
-                let tick = Tick { span_ms: 5_000, candidate: &candidate, control: control.sum(), dispersion };
+                let tick = Tick {
+                    span_ms: 5_000,
+                    candidate: &Sample::of_errors(candidate),
+                    control: control.sum(),
+                    dispersion,
+                };
                 guarded.step(&tick, Tolerated::Ratio(ratio));
                 before.add(&control);
                 guarded.ln_evidence() >= 100f64.ln() && guarded.excursion().is_broad()
@@ -75,7 +81,7 @@ fn one_bad_client_never_decides() {
                 let storm = poisson(&mut rng, 20.0);
                 candidate.0[7].add(Tally::new(storm, storm));
             }
-            let tick = Tick { span_ms: 1_000, candidate: &candidate, control, dispersion: 1.0 };
+            let tick = Tick { span_ms: 1_000, candidate: &Sample::of_errors(candidate), control, dispersion: 1.0 };
             guarded.step(&tick, Tolerated::Ratio(2.0));
             plain = plain.max(guarded.ln_evidence_of_all());
             assert!(guarded.ln_evidence() < 100f64.ln(), "seed {seed}, second {second}");

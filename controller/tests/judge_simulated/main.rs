@@ -2,7 +2,11 @@
 mod detection;
 mod false_alarms;
 mod goals;
+mod guardrails;
+mod health;
 mod kayenta;
+mod latency;
+mod pace;
 mod promised_power;
 mod rollouts;
 mod split;

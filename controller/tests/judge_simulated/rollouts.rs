@@ -2,18 +2,27 @@
 
 use weir_controller::judge::{Ruling, Transition, Verdict, Why};
 use weir_controller::rollout::{Command, Phase, RolloutState};
-use weir_core::document::{Advance, Guardrail, Policy, Rollout, Stage};
+use weir_core::document::{Advance, Policy, Rollout, Stage};
+use weir_core::guardrail::{Counter, Guardrail, Metric};
 use weir_core::share::Share;
 use weir_core::span::Span;
 
 use crate::world::{Behaviour, HEALTHY, World};
 
-fn share(percent: &str) -> Share {
+pub(crate) fn share(percent: &str) -> Share {
     Share::from_percent(percent).unwrap()
 }
 
+pub(crate) fn errors(ratio: Option<f64>, max: Option<Share>) -> Guardrail {
+    Guardrail::on(Metric::Counted { counter: Counter::Errors, ratio, max })
+}
+
+pub(crate) fn latency(quantile: f64) -> Guardrail {
+    Guardrail::on(Metric::Latency { quantile, ratio: None, max_us: Some(200_000) })
+}
+
 pub(crate) fn rollout() -> Rollout {
-    let stage = |weight| Stage { weight: share(weight), lasts: Span::from_ms(60_000) };
+    let stage = |weight| Stage { weight: share(weight), lasts: Span::from_ms(60_000), max_duration: None };
     Rollout {
         control: "stable".into(),
         candidate: "next".into(),
@@ -21,24 +30,21 @@ pub(crate) fn rollout() -> Rollout {
         stages: vec![stage("5%"), stage("25%"), stage("100%")],
         policy: Policy {
             alpha: 0.01,
-            baseline_requests: 300,
             advance: Advance { requests: 300, power: 0.8, error_floor: share("1%"), proxies: share("90%") },
             settle: Span::from_ms(10_000),
-            guardrails: vec![
-                Guardrail::Errors { ratio: Some(2.0), max: Some(share("5%")) },
-                Guardrail::Latency { quantile: 0.95, max_us: 200_000 },
-            ],
+            guardrails: vec![errors(Some(2.0), Some(share("5%"))), latency(0.95)],
+            ..Policy::default()
         },
     }
 }
 
-fn started(rollout: &Rollout) -> RolloutState {
+pub(crate) fn started(rollout: &Rollout) -> RolloutState {
     RolloutState::default().command(&Command::Start { force: false }, rollout, Some("stable"), 0).unwrap()
 }
 
 /// Runs for so many seconds, or until it is no longer under way; every state is stored and read back. Gives the last ruling made while
 /// it was, and the changes with their second.
-fn run(state: &mut RolloutState, world: &mut World, seconds: u32) -> (Ruling, Vec<(u32, Transition)>) {
+pub(crate) fn run(state: &mut RolloutState, world: &mut World, seconds: u32) -> (Ruling, Vec<(u32, Transition)>) {
     let mut changes = Vec::new();
     let mut last = None;
     for second in 1..=seconds {
@@ -58,7 +64,7 @@ fn run(state: &mut RolloutState, world: &mut World, seconds: u32) -> (Ruling, Ve
 }
 
 /// Until the stage has gone on for some seconds.
-fn until_stage(state: &mut RolloutState, world: &mut World, stage: usize) {
+pub(crate) fn until_stage(state: &mut RolloutState, world: &mut World, stage: usize) {
     for _ in 0..600 {
         if state.phase == (Phase::Running { stage }) {
             run(state, world, 20);
@@ -192,7 +198,9 @@ fn too_few_requests_are_hold_with_how_many_of_how_many() {
     let (ruling, changes) = run(&mut state, &mut world, 300);
     println!("{}", ruling.sentence);
     assert_eq!((ruling.verdict, ruling.why), (Verdict::Hold, Why::NotEnoughRequests));
-    assert!(changes.len() == 1 && ruling.decides_in_ms.is_some() && ruling.sentence.contains(" of 8"), "{ruling:?}");
+    assert!((700..900).contains(&ruling.checks[0].requests_needed), "{ruling:?}");
+    let needed = format!(" of {} requests", ruling.checks[0].requests_needed);
+    assert!(changes.len() == 1 && ruling.decides_in_ms.is_some() && ruling.sentence.contains(&needed), "{ruling:?}");
 }
 
 #[test]
@@ -222,9 +230,9 @@ fn one_bad_client_never_rolls_back() {
 #[test]
 fn evidence_that_is_not_enough_is_inconclusive() {
     let mut rollout = rollout();
-    rollout.policy.guardrails = vec![Guardrail::Errors { ratio: None, max: Some(share("2%")) }];
+    rollout.policy.guardrails = vec![errors(None, Some(share("2%")))];
     rollout.policy.alpha = 1e-9;
-    rollout.stages = vec![Stage { weight: share("50%"), lasts: Span::from_ms(10_000) }];
+    rollout.stages = vec![Stage { weight: share("50%"), lasts: Span::from_ms(10_000), max_duration: None }];
     let (mut state, mut world) = (started(&rollout), World::new(3));
     world.rate = 200.0;
     world.candidate = Behaviour { errors: 0.04, ..HEALTHY };
@@ -238,8 +246,8 @@ fn evidence_that_is_not_enough_is_inconclusive() {
 #[test]
 fn healthy_rollouts_are_taken_back_no_more_often_than_alpha() {
     let mut rollout = rollout();
-    rollout.policy.guardrails[0] = Guardrail::Errors { ratio: Some(1.5), max: Some(share("1%")) };
-    rollout.policy.guardrails[1] = Guardrail::Latency { quantile: 0.99, max_us: 200_000 };
+    rollout.policy.guardrails[0] = errors(Some(1.5), Some(share("1%")));
+    rollout.policy.guardrails[1] = latency(0.99);
     let taken_back = |seed: &u64| {
         let (mut state, mut world) = (started(&rollout), World::new(*seed));
         run(&mut state, &mut world, 200).1.iter().any(|(_, change)| *change == Transition::RolledBack)
@@ -276,7 +284,7 @@ fn one_bad_client_of_control_does_not_save_a_failing_candidate() {
 #[test]
 fn without_a_ceiling_ten_percent_is_sick() {
     let mut rollout = rollout();
-    rollout.policy.guardrails = vec![Guardrail::Errors { ratio: Some(2.0), max: None }];
+    rollout.policy.guardrails = vec![errors(Some(2.0), None)];
     let (mut state, mut world) = (started(&rollout), World::new(1));
     until_stage(&mut state, &mut world, 0);
     let failing = Behaviour { errors: 0.3, ..HEALTHY };
@@ -289,7 +297,8 @@ fn without_a_ceiling_ten_percent_is_sick() {
 #[test]
 fn a_candidate_without_any_error_of_either_completes() {
     let (mut state, mut world) = (started(&rollout()), World::new(1));
-    (world.candidate, world.control) = (Behaviour { errors: 0.0, slow: 0.0 }, Behaviour { errors: 0.0, slow: 0.0 });
+    (world.candidate, world.control) =
+        (Behaviour { errors: 0.0, slow: 0.0, ..HEALTHY }, Behaviour { errors: 0.0, slow: 0.0, ..HEALTHY });
     assert_eq!(run(&mut state, &mut world, 300).0.verdict, Verdict::Advance);
     assert_eq!(state.phase, Phase::Done);
 }

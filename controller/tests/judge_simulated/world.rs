@@ -11,9 +11,16 @@ pub(crate) struct Behaviour {
     pub(crate) errors: f64,
     /// Probability to take 400 ms in place of 20 ms.
     pub(crate) slow: f64,
+    /// Probability of a timeout, beside other errors.
+    pub(crate) timeouts: f64,
+    /// Probability of a client error.
+    pub(crate) client_errors: f64,
+    /// The 20 ms are so many.
+    pub(crate) pace_ms: u64,
 }
 
-pub(crate) const HEALTHY: Behaviour = Behaviour { errors: 0.01, slow: 0.01 };
+pub(crate) const HEALTHY: Behaviour =
+    Behaviour { errors: 0.01, slow: 0.01, timeouts: 0.0, client_errors: 0.0, pace_ms: 20 };
 
 /// A service under load.
 pub(crate) struct World {
@@ -25,6 +32,10 @@ pub(crate) struct World {
     pub(crate) now_ms: u64,
     /// Errors a second that one client of the candidate adds, all in cell 7.
     pub(crate) storm: f64,
+    /// These errors are timeouts that took 400 ms.
+    pub(crate) storm_times_out: bool,
+    /// Client errors a second that one client of the candidate adds, all in cell 7.
+    pub(crate) storm_of_client_errors: f64,
     /// The same for control.
     pub(crate) control_storm: f64,
     /// The candidate begins requests and ends none.
@@ -41,6 +52,8 @@ impl World {
             control: HEALTHY,
             now_ms: 1_700_000_000_000,
             storm: 0.0,
+            storm_times_out: false,
+            storm_of_client_errors: 0.0,
             control_storm: 0.0,
             hangs: false,
             seen: 3,
@@ -50,7 +63,11 @@ impl World {
     /// What a tick of a second sees with that share of requests on the candidate.
     pub(crate) fn tick(&mut self, share: f64) -> Observation {
         self.now_ms += 1_000;
-        let mut candidate = self.variant(self.rate * share, self.candidate, if share > 0.0 { self.storm } else { 0.0 });
+        let (storm, refused) = if share > 0.0 { (self.storm, self.storm_of_client_errors) } else { (0.0, 0.0) };
+        let mut candidate = self.variant(self.rate * share, self.candidate, storm);
+        let refused = poisson(&mut self.rng, refused);
+        candidate.cells[7].requests += refused;
+        candidate.results[Outcome::ClientError.index()] += refused;
         let control = self.variant(self.rate * (1.0 - share), self.control, self.control_storm);
         if self.hangs {
             candidate = VariantCounts { started: candidate.started, ..VariantCounts::default() };
@@ -66,19 +83,26 @@ impl World {
     }
 
     fn variant(&mut self, requests: f64, behaviour: Behaviour, storm: f64) -> VariantCounts {
-        let mut cells = cells(&mut self.rng, requests, behaviour.errors);
+        let failing = behaviour.errors + behaviour.timeouts;
+        let mut cells = cells(&mut self.rng, requests, failing);
+        let mut part = |whole: u64, share: f64| (0..whole).filter(|_| self.rng.f64() < share).count() as u64;
+        let timeouts = part(cells.sum().errors, if failing > 0.0 { behaviour.timeouts / failing } else { 0.0 });
+        let refused = part(cells.sum().requests - cells.sum().errors, behaviour.client_errors);
         let storm = poisson(&mut self.rng, storm);
         cells.0[7].add(Tally::new(storm, storm));
+        let (of_storm, slow_of_storm) = if self.storm_times_out { (storm, storm) } else { (0, 0) };
         let sum = cells.sum();
         let mut counts = VariantCounts { started: sum.requests, ..VariantCounts::default() };
-        counts.results[Outcome::Ok.index()] = sum.requests - sum.errors;
-        counts.results[Outcome::ServerError.index()] = sum.errors;
+        counts.results[Outcome::Ok.index()] = sum.requests - sum.errors - refused;
+        counts.results[Outcome::ClientError.index()] = refused;
+        counts.results[Outcome::Timeout.index()] = timeouts + of_storm;
+        counts.results[Outcome::ServerError.index()] = sum.errors - timeouts - of_storm;
         counts.cells = cells.0.map(|cell| CellCounts { requests: cell.requests, errors: cell.errors });
-        let slow = poisson(&mut self.rng, sum.requests as f64 * behaviour.slow).min(sum.requests);
-        counts.duration = Bins(
-            [(20_000, Bin { width: 1_000, count: sum.requests - slow }), (400_000, Bin { width: 10_000, count: slow })]
-                .into(),
-        );
+        let usual = sum.requests - slow_of_storm;
+        let slow = poisson(&mut self.rng, usual as f64 * behaviour.slow).min(usual) + slow_of_storm;
+        let fast = Bin { width: 1_000, count: sum.requests - slow };
+        counts.duration =
+            Bins([(behaviour.pace_ms * 1_000, fast), (400_000, Bin { width: 10_000, count: slow })].into());
         counts
     }
 }

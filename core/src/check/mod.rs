@@ -6,12 +6,13 @@
 //! - `fields`: reading an object field by field: unknown keys, wrong kinds, the nearest known key
 //! - `flags`: flagd's part of the document
 //! - `weir`: identity and outputs
-//! - `rollouts`: rollouts, stages and policy
+//! - `rollouts`: rollouts, stages and policy; `guardrails`: its limits
 //! - `lint`: what loads and should not: defects and warnings
 
 mod entries;
 mod fields;
 mod flags;
+mod guardrails;
 mod limits;
 mod lint;
 mod rollouts;

@@ -2,10 +2,11 @@
 
 use super::fields::Fields;
 use super::flags::{quoted, variant_names};
+use super::guardrails::{guardrails, inconclusive, longest};
 use super::weir::find;
-use super::{MAX_GUARDRAILS, MAX_NAME_BYTES, MAX_ROLLOUTS, MAX_STAGES};
+use super::{MAX_NAME_BYTES, MAX_ROLLOUTS, MAX_STAGES};
 use crate::code::Code;
-use crate::document::{Advance, Document, Flag, Guardrail, Policy, Rollout, Stage};
+use crate::document::{Advance, Baseline, Document, Flag, Policy, Rollout, Stage};
 use crate::finding::{Findings, Path};
 use crate::json::Json;
 use crate::share::Share;
@@ -43,8 +44,20 @@ pub(super) fn read(weir: &Fields<'_>, document: &mut Document, findings: &mut Fi
 }
 
 fn rollout(key: &str, json: &Json, flag: Option<&Flag>, path: &Path<'_>, findings: &mut Findings) -> Option<Rollout> {
-    let known =
-        ["control", "candidate", "salt", "stages", "alpha", "baseline", "advance", "settle", "guardrails", "shadow"];
+    let known = [
+        "control",
+        "candidate",
+        "salt",
+        "stages",
+        "alpha",
+        "baseline",
+        "advance",
+        "settle",
+        "guardrails",
+        "maxDuration",
+        "inconclusive",
+        "shadow",
+    ];
     let fields = Fields::read(json, path, &known, findings)?;
     fields.refuse_later("shadow", "shadow mirroring is", findings);
     let control = variant(&fields, "control", flag, findings);
@@ -118,7 +131,7 @@ fn stages(fields: &Fields<'_>, findings: &mut Findings) -> Option<Vec<Stage>> {
 }
 
 fn stage(json: &Json, last: bool, path: &Path<'_>, findings: &mut Findings) -> Option<Stage> {
-    let fields = Fields::read(json, path, &["weight", "for", "shadow"], findings)?;
+    let fields = Fields::read(json, path, &["weight", "for", "maxDuration", "shadow"], findings)?;
     fields.refuse_later("shadow", "shadow stages are", findings);
     let weight = fields.share("weight", findings);
     if fields.get("weight").is_none() || weight == Some(Share::NONE) {
@@ -128,28 +141,42 @@ fn stage(json: &Json, last: bool, path: &Path<'_>, findings: &mut Findings) -> O
     if fields.get("for").is_none() && !last {
         fields.refuse_as(Code::Stages, "for", "a duration; only the last stage may go without", findings);
     }
-    Some(Stage { weight: weight?, lasts: lasts.unwrap_or_default() })
+    let lasts = lasts.unwrap_or_default();
+    Some(Stage { weight: weight?, lasts, max_duration: longest(&fields, lasts, findings) })
 }
 
 fn policy(fields: &Fields<'_>, findings: &mut Findings) -> Policy {
     let default = Policy::default();
     Policy {
         alpha: fields.number("alpha", 1e-6, 0.2, findings).unwrap_or(default.alpha),
-        baseline_requests: baseline(fields, findings).unwrap_or(default.baseline_requests),
+        baseline: baseline(fields, findings),
         advance: advance(fields, findings),
         settle: fields.span("settle", findings).unwrap_or(default.settle),
         guardrails: guardrails(fields, findings).unwrap_or(default.guardrails),
+        max_duration: longest(fields, Span::default(), findings),
+        inconclusive: inconclusive(fields, findings).unwrap_or_default(),
     }
 }
 
 /// The most requests that a policy may ask for: a thousand million.
 const MOST_REQUESTS: u64 = 1_000_000_000;
 
-fn baseline(fields: &Fields<'_>, findings: &mut Findings) -> Option<u64> {
+fn baseline(fields: &Fields<'_>, findings: &mut Findings) -> Baseline {
+    let default = Baseline::default();
     let path = fields.path.key("baseline");
-    let baseline = Fields::read(fields.object("baseline", findings)?, &path, &["requests"], findings)?;
-    baseline.whole("requests", MOST_REQUESTS, findings)
+    let Some(json) = fields.object("baseline", findings) else { return default };
+    let Some(baseline) = Fields::read(json, &path, &["requests", "for", "window"], findings) else { return default };
+    let lasts = baseline.span("for", findings).unwrap_or(default.lasts);
+    let window = baseline.span("window", findings).unwrap_or(default.window);
+    if window.ms() < LEAST_WINDOW_MS || window < lasts {
+        baseline.refuse("window", "a duration of a minute at least, and not shorter than \"for\"", findings);
+    }
+    let requests = baseline.whole("requests", MOST_REQUESTS, findings).unwrap_or(default.requests);
+    Baseline { requests, lasts, window }
 }
+
+/// Counts are forgotten in steps of a 24th of the window.
+const LEAST_WINDOW_MS: u64 = 60_000;
 
 fn advance(fields: &Fields<'_>, findings: &mut Findings) -> Advance {
     let default = Advance::default();
@@ -164,79 +191,4 @@ fn advance(fields: &Fields<'_>, findings: &mut Findings) -> Advance {
         error_floor: advance.share("errorFloor", findings).unwrap_or(default.error_floor),
         proxies: advance.share("proxies", findings).unwrap_or(default.proxies),
     }
-}
-
-fn guardrails(fields: &Fields<'_>, findings: &mut Findings) -> Option<Vec<Guardrail>> {
-    let items = fields.array("guardrails", "an array of guardrails", findings)?;
-    let path = fields.path.key("guardrails");
-    if items.is_empty() || items.len() > MAX_GUARDRAILS {
-        findings.add(
-            Code::Limit,
-            &path,
-            format_args!("{} guardrails", items.len()),
-            format!("1 to {MAX_GUARDRAILS} guardrails"),
-        );
-    }
-    let guardrails =
-        items.iter().enumerate().map(|(i, item)| guardrail(item, &path.index(i), findings)).collect::<Vec<_>>();
-    guardrails.into_iter().collect()
-}
-
-fn guardrail(json: &Json, path: &Path<'_>, findings: &mut Findings) -> Option<Guardrail> {
-    let fields = Fields::any(json, path, findings)?;
-    match fields.get("metric").and_then(Json::as_str) {
-        Some("errors") => errors(json, path, findings),
-        Some("latency") => latency(json, path, findings),
-        Some("timeouts" | "resets" | "client_errors") => {
-            fields.refuse_as(
-                Code::Unsupported,
-                "metric",
-                "\"errors\" or \"latency\" (a guardrail of its own for this metric is not supported in this version)",
-                findings,
-            );
-            None
-        }
-        _ => {
-            fields.refuse("metric", "\"errors\" or \"latency\"", findings);
-            None
-        }
-    }
-}
-
-fn errors(json: &Json, path: &Path<'_>, findings: &mut Findings) -> Option<Guardrail> {
-    let fields = Fields::read(json, path, &["metric", "ratio", "max"], findings)?;
-    let ratio = fields.number("ratio", 1.05, 100.0, findings);
-    let max = fields.share("max", findings);
-    if max.is_some_and(|max| max == Share::NONE || max > MOST_ERRORS) {
-        fields.refuse("max", format!("a share above 0 and at most {MOST_ERRORS}"), findings);
-    }
-    if fields.get("ratio").is_none() && fields.get("max").is_none() {
-        findings.add(
-            Code::Required,
-            path,
-            "neither ratio nor max",
-            "at least one of them: {\"metric\": \"errors\", \"ratio\": 2.0, \"max\": \"1%\"}",
-        );
-    }
-    Some(Guardrail::Errors { ratio, max })
-}
-
-/// A ceiling above one half could not be told from a total failure.
-const MOST_ERRORS: Share = match Share::from_ppm(500_000) {
-    Some(share) => share,
-    None => Share::ALL,
-};
-
-fn latency(json: &Json, path: &Path<'_>, findings: &mut Findings) -> Option<Guardrail> {
-    let fields = Fields::read(json, path, &["metric", "quantile", "max", "ratio"], findings)?;
-    fields.refuse_later("ratio", "comparing latency with control is", findings);
-    let quantile = fields.number("quantile", 0.5, 0.999, findings);
-    if fields.get("quantile").is_none() {
-        fields.refuse("quantile", "a number between 0.5 and 0.999", findings);
-    }
-    let max = fields.span("max", findings);
-    if fields.get("max").is_none() || max == Some(Span::default()) {
-        fields.refuse("max", "a duration above 0, such as \"200ms\"", findings);
-    }
-    Some(Guardrail::Latency { quantile: quantile?, max_us: max?.ms().saturating_mul(1_000) })
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask bench kill|rollback|judge`: the times that users feel, and how right the judge is.
+//! `cargo xtask bench kill|rollback|judge|judge-speed`: the times that users feel, and how right the judge is.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -32,7 +32,12 @@ enum Which {
         /// Half an hour a rollout in place of a day.
         #[arg(long)]
         quick: bool,
+        /// Ticks of ten seconds in the healthy time.
+        #[arg(long)]
+        fast: bool,
     },
+    /// How long a tick takes to judge: 1,000 proxies, 10 rollouts.
+    JudgeSpeed,
 }
 
 #[tokio::main]
@@ -42,11 +47,13 @@ async fn main() -> ExitCode {
     let outcome = match bench {
         Which::Kill => run(Bench::Kill, runs.unwrap_or(50), report).await,
         Which::Rollback => run(Bench::Rollback, runs.unwrap_or(20), report).await,
-        Which::Judge { quick } => {
+        Which::Judge { quick, fast } => {
             let effort = if quick { Effort::QUICK } else { Effort::FULL };
+            let effort = Effort { tick: if fast { Effort::FAST.tick } else { effort.tick }, ..effort };
             let effort = Effort { runs: runs.unwrap_or(effort.runs), ..effort };
             judge::measure(effort).and_then(|table| told(&table, report))
         }
+        Which::JudgeSpeed => judge::speed::measure(runs.unwrap_or(50)).and_then(|speed| told(&speed, report)),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -12,15 +12,18 @@ use super::gathered::{Gathered, add};
 use super::goal::{Arms, Comparison, Kind, Outcome, compare, digits};
 use super::policy::{Analysis, Better, Goal, SegmentPolicy};
 use super::remark::{Remark, RemarkState};
+use crate::judge::counted::Sample;
 use crate::judge::evidence::odds;
 use crate::judge::guarded::{Guarded, Tick, Tolerated};
-use crate::judge::policy::{Limit, Policy};
+use crate::judge::limit::Bound;
+use crate::judge::policy::Policy;
 use crate::judge::ruling::{Verdict, Why};
 use crate::judge::situation::Situation;
 use crate::judge::tally::Cells;
 use crate::judge::words::{percent, significant};
 use crate::observation::VariantCounts;
 use crate::stats::multiple::e_bh;
+use weir_core::guardrail::Counter;
 
 /// A smaller ratio is judged with counts divided by the dispersion between cells.
 const ROOM: f64 = 1.5;
@@ -71,7 +74,8 @@ impl SegmentCounts {
         self.evidence.resize(ratios.len(), Guarded::default());
         for (evidence, ratio) in self.evidence.iter_mut().zip(ratios) {
             let dispersion = if ratio < ROOM { dispersion } else { 1.0 };
-            let tick = Tick { span_ms, candidate: &of_candidate, control: of_control.sum(), dispersion };
+            let candidate = &Sample::of_errors(of_candidate.clone());
+            let tick = Tick { span_ms, candidate, control: of_control.sum(), dispersion };
             evidence.step(&tick, Tolerated::Ratio(ratio));
         }
         self.candidate.add(&of_candidate);
@@ -89,7 +93,10 @@ impl SegmentCounts {
 }
 
 fn ratios(policy: &Policy) -> impl Iterator<Item = f64> + '_ {
-    policy.limits.iter().filter_map(|limit| if let Limit::ErrorsRatio { ratio } = limit { Some(*ratio) } else { None })
+    policy.limits.iter().filter_map(|limit| match limit.bound {
+        Bound::Ratio { counter: Counter::Errors, ratio } if !limit.dry_run => Some(ratio),
+        Bound::Ratio { .. } | Bound::Max { .. } | Bound::Latency(_) | Bound::LatencyRatio(_) => None,
+    })
 }
 
 /// What there is to say of every segment, and for whom the candidate can go on.

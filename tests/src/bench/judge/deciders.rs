@@ -1,10 +1,11 @@
 //! [`Deciders`]: Weir's evidence and three other rules, fed with the same seconds. Owns the rules; knows no stream.
 
+use weir_controller::judge::counted::Sample;
 use weir_controller::judge::guarded::{Guarded, Tick, Tolerated};
 use weir_controller::judge::{Cells, Tally};
 use weir_controller::stats::count::{Counts, share_of};
 use weir_controller::stats::proportion::Hits;
-use weir_controller::stats::{Side, real};
+use weir_controller::stats::{Side, real, real_to_count};
 
 /// The rules, in the order of every table.
 pub(super) const RULES: [&str; 4] = ["weir", "threshold", "repeated z", "one e-process"];
@@ -13,8 +14,8 @@ pub(super) const RULES: [&str; 4] = ["weir", "threshold", "repeated z", "one e-p
 pub(super) const ALPHA: f64 = 0.01;
 
 /// A window of the fixed threshold, seconds, and how many of them may fail.
-const WINDOW: u64 = 60;
-const FAILURES: u32 = 5;
+pub(super) const WINDOW: u64 = 60;
+pub(super) const FAILURES: u32 = 5;
 
 /// All four.
 #[derive(Clone)]
@@ -23,6 +24,9 @@ pub(super) struct Deciders {
     /// Control's error rate as a person knew it who set the threshold.
     expected: f64,
     weir: Guarded,
+    tolerated: Tolerated,
+    /// Control's, by cell, before the tick.
+    cells: Cells,
     window: Tally,
     in_window: u64,
     failed: u32,
@@ -31,8 +35,13 @@ pub(super) struct Deciders {
 }
 
 impl Deciders {
-    pub(super) fn new(ratio: f64, expected: f64) -> Self {
+    /// `whole`: everybody has the candidate, and control's rate is that of a million requests before.
+    pub(super) fn new(ratio: f64, expected: f64, whole: bool) -> Self {
+        let million = Tally::new(1_000_000, real_to_count(1e6 * expected));
+        let tolerated = if whole { Tolerated::Rate(ratio * million.interval().1) } else { Tolerated::Ratio(ratio) };
         Self {
+            tolerated,
+            cells: Cells::default(),
             ratio,
             expected,
             weir: Guarded::default(),
@@ -44,18 +53,21 @@ impl Deciders {
         }
     }
 
-    /// Takes in a second; says of each rule whether it rolls back now.
-    pub(super) fn step(&mut self, candidate: &Cells, control: Tally) -> [bool; 4] {
+    /// Takes in so many seconds; says of each rule whether it rolls back now.
+    pub(super) fn step(&mut self, candidate: &Cells, control: &Cells, span: u64) -> [bool; 4] {
         let sum = candidate.sum();
         self.candidate.add(sum);
-        self.control.add(control);
-        [self.weir(candidate, control), self.threshold(sum), self.repeated_z(), self.one_start()]
+        self.control.add(control.sum());
+        [self.weir(candidate, control, span), self.threshold(sum, span), self.repeated_z(), self.one_start()]
     }
 
-    /// Evidence at 1 / alpha with each cell left out in turn, resting on enough errors and cells.
-    fn weir(&mut self, candidate: &Cells, control: Tally) -> bool {
-        let tick = Tick { span_ms: 1_000, candidate, control, dispersion: 1.0 };
-        self.weir.step(&tick, Tolerated::Ratio(self.ratio));
+    /// Evidence at 1 / alpha with each cell left out in turn, resting on enough errors and cells; below 1.5 by the dispersion.
+    fn weir(&mut self, candidate: &Cells, control: &Cells, span: u64) -> bool {
+        let dispersion = if self.ratio < 1.5 { self.cells.dispersion() } else { 1.0 };
+        let candidate = &Sample::of_errors(candidate.clone());
+        let tick = Tick { span_ms: span * 1_000, candidate, control: control.sum(), dispersion };
+        self.weir.step(&tick, self.tolerated);
+        self.cells.add(control);
         let enough = -ALPHA.ln();
         // What decides is at most the evidence over all cells, which is cheaper to ask for.
         self.weir.ln_evidence_of_all() >= enough
@@ -64,10 +76,10 @@ impl Deciders {
     }
 
     /// Error rate of a minute above a fixed limit, for the fifth time. The limit is the ratio times the usual rate.
-    fn threshold(&mut self, candidate: Tally) -> bool {
+    fn threshold(&mut self, candidate: Tally, span: u64) -> bool {
         self.window.add(candidate);
-        self.in_window += 1;
-        if self.in_window == WINDOW {
+        self.in_window += span;
+        if self.in_window >= WINDOW {
             self.failed += u32::from(self.window.rate().is_some_and(|rate| rate > self.ratio * self.expected));
             (self.window, self.in_window) = (Tally::default(), 0);
         }

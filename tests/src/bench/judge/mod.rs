@@ -5,11 +5,14 @@
 //! |---|---|
 //! | `stream` | what a second of traffic sees: shares, clusters of errors, storms, days, gaps |
 //! | `deciders` | Weir's evidence with its guards, and the three others |
+//! | `pace` | the same for durations |
 //! | `rows` | which streams are run, for how long, and what is counted |
 //! | `table` | what came out |
 
 mod deciders;
+mod pace;
 mod rows;
+pub mod speed;
 mod stream;
 mod table;
 
@@ -28,13 +31,18 @@ pub struct Effort {
     pub runs: usize,
     /// How long each lasts in the rows of false alarms, seconds.
     pub seconds: u64,
+    /// How many seconds a tick of the healthy time has. Evidence of ten seconds at once follows the same law as of ten ticks, and is looked
+    /// at less often; after the fault every second is looked at.
+    pub tick: u64,
 }
 
 impl Effort {
     /// 300 rollouts of a day in each row.
-    pub const FULL: Self = Self { runs: 300, seconds: 86_400 };
+    pub const FULL: Self = Self { runs: 300, seconds: 86_400, tick: 1 };
+    /// The same with ticks of ten seconds while healthy: a tenth of the time.
+    pub const FAST: Self = Self { tick: 10, ..Self::FULL };
     /// 20 rollouts of half an hour: a look.
-    pub const QUICK: Self = Self { runs: 20, seconds: 1_800 };
+    pub const QUICK: Self = Self { runs: 20, seconds: 1_800, tick: 1 };
 }
 
 /// Simulates every row, on all cores.

@@ -5,7 +5,9 @@ use weir_controller::judge::{Cells, Tally};
 /// What the traffic is like.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct World {
-    /// The candidate's share of requests.
+    /// Requests a second, of both variants.
+    pub(super) rate: f64,
+    /// The candidate's share of requests; at 1 nobody has control.
     pub(super) share: f64,
     /// Control's error rate.
     pub(super) control: f64,
@@ -34,7 +36,7 @@ pub(super) enum Shape {
     Storm,
 }
 
-/// Requests a second.
+/// Requests a second, where a row says nothing else.
 pub(super) const RATE: f64 = 1_000.0;
 
 /// Requests of one user in [`Shape::Clustered`].
@@ -73,10 +75,10 @@ impl Stream {
         self.world.candidate = errors;
     }
 
-    /// The second that begins at `second`: the candidate's counts by cell, and control's.
-    pub(super) fn next(&mut self, second: u64) -> (Cells, Tally) {
-        let World { share, control, candidate, shape } = self.world;
-        let (mut rate, mut share, mut worse) = (RATE, share, 1.0);
+    /// So many seconds that begin at `second`: the candidate's counts by cell, and control's.
+    pub(super) fn next(&mut self, second: u64, span: u64) -> (Cells, Cells) {
+        let World { rate, share, control, candidate, shape } = self.world;
+        let (mut rate, mut share, mut worse) = (rate * seconds(span), share, 1.0);
         match shape {
             Shape::Steady | Shape::Clustered | Shape::Storm => {}
             Shape::Day => {
@@ -89,21 +91,24 @@ impl Stream {
                 share = [0.01, 0.05, 0.25, 0.5][quarter];
             }
             Shape::Heavy => rate *= (0.5 * normal(&mut self.rng) - 0.125).exp(),
-            Shape::Gaps if second % 1_800 == 900 => return (Cells::default(), Tally::default()),
+            Shape::Gaps if second % 1_800 == 900 => return (Cells::default(), Cells::default()),
             Shape::Gaps if second % 1_800 < 300 => rate *= 2.0 / 3.0,
             Shape::Gaps => {}
         }
         let (of_candidate, of_control) = (rate * share, rate * (1.0 - share));
         if shape == Shape::Clustered {
-            return (self.users(of_candidate), self.users(of_control).sum());
+            return (self.users(of_candidate), self.users(of_control));
         }
         let mut cells = self.requests(of_candidate, candidate * worse);
         if shape == Shape::Storm && (1_200..1_260).contains(&(second % 1_800)) {
-            cells.0[7].add(Tally::new(50, 50));
+            cells.0[7].add(Tally::new(50 * span, 50 * span));
         }
+        // Which cells control's are of matters only where they cluster.
         let errors = poisson(&mut self.rng, of_control * control * worse);
         let good = poisson(&mut self.rng, of_control * (1.0 - control * worse));
-        (cells, Tally::new(good + errors, errors))
+        let mut others = Cells::default();
+        others.0[0] = Tally::new(good + errors, errors);
+        (cells, others)
     }
 
     fn requests(&mut self, requests: f64, errors: f64) -> Cells {
@@ -147,7 +152,7 @@ fn normal(rng: &mut fastrand::Rng) -> f64 {
 
 /// A Poisson number; from a mean of 50 on a rounded normal one.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at least 0, and a rate's worth")]
-fn poisson(rng: &mut fastrand::Rng, mean: f64) -> u64 {
+pub(super) fn poisson(rng: &mut fastrand::Rng, mean: f64) -> u64 {
     if mean >= 50.0 {
         return (mean + mean.sqrt() * normal(rng)).round().max(0.0) as u64;
     }

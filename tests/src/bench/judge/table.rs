@@ -19,6 +19,8 @@ pub struct Table {
     pub alpha: f64,
     /// Requests a second.
     pub requests_per_second: f64,
+    /// Seconds of a tick in the healthy time; after a fault every second is looked at.
+    pub tick_s: u64,
     /// Simulated rollouts in each row.
     pub runs: usize,
     /// Lines.
@@ -86,6 +88,7 @@ impl Table {
             ],
             alpha: ALPHA,
             requests_per_second: super::stream::RATE,
+            tick_s: effort.tick,
             runs: effort.runs,
             rows,
             machine: machine(),
@@ -110,8 +113,11 @@ impl fmt::Display for Cell {
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { rules, alpha, runs, rows, machine, .. } = self;
-        writeln!(f, "judge: {runs} simulated rollouts a row, 1,000 requests/s, looked at every second, alpha {alpha}")?;
+        let Self { rules, alpha, runs, rows, machine, tick_s, .. } = self;
+        writeln!(
+            f,
+            "judge: {runs} simulated rollouts a row, 1,000 requests/s, looked at every {tick_s} s, alpha {alpha}"
+        )?;
         for (name, what) in rules {
             writeln!(f, "  {name}: {what}")?;
         }

@@ -1,0 +1,69 @@
+//! Ceilings of a quantile of the duration.
+
+use super::super::bursts::LEAST_SLOW;
+use super::super::latency::{Ceiling, Slow};
+use super::super::limit::quantile_name;
+use super::super::ruling::{Check, CheckState};
+use super::super::watch::breaks_alike;
+use super::super::words::{count, millis};
+use super::{Case, at_fault, evidence_words};
+use crate::stats::normal::Z95_ONE_SIDED;
+use crate::stats::power::without_failure;
+use crate::stats::proportion::wilson;
+use crate::stats::quantile::quantile;
+use crate::stats::real;
+
+pub(super) fn check(case: Case<'_>, ceiling: Ceiling, slow: &Slow) -> Check {
+    let stage = &case.memory.stage;
+    let found = quantile(&stage.candidate_durations, ceiling.quantile);
+    let mut check = Check {
+        value: found.map(|q| q.value),
+        interval: found.map(|q| q.interval),
+        control: quantile(&stage.control_durations, ceiling.quantile).map(|q| q.value),
+        limit: real(ceiling.max_us),
+        requests: stage.candidate_durations.count(),
+        requests_needed: if case.situation.policy.power > 0.0 { without_failure(ceiling.tolerated()) } else { 1 },
+        errors: ceiling.slow_of(&slow.excursion().candidate).errors,
+        ..case.blank()
+    };
+    check.state = case.broken(&check).unwrap_or_else(|| state(case, ceiling, &check));
+    check.sentence = sentence(&check, ceiling, slow);
+    check
+}
+
+fn state(case: Case<'_>, ceiling: Ceiling, check: &Check) -> CheckState {
+    let reached = check.evidence >= check.evidence_limit;
+    if !case.memory.is_settled(case.situation.policy) || (1..check.requests_needed).contains(&check.requests) {
+        CheckState::NotEnough
+    } else if check.requests == 0 {
+        CheckState::NoData
+    } else if reached || beyond(case, ceiling) {
+        CheckState::Unclear
+    } else {
+        CheckState::Pass
+    }
+}
+
+/// The stage's durations are beyond the limit with confidence of 95 %, and not alike for both.
+fn beyond(case: Case<'_>, ceiling: Ceiling) -> bool {
+    let seen = ceiling.slow_of(&case.memory.stage.candidate_durations);
+    let control = ceiling.slow_of(&case.memory.stage.control_durations);
+    let beyond = wilson(real(seen.errors), real(seen.requests), Z95_ONE_SIDED).0 > ceiling.tolerated();
+    seen.errors >= LEAST_SLOW && beyond && (case.whole || !breaks_alike(ceiling.tolerated(), seen, control))
+}
+
+fn sentence(check: &Check, ceiling: Ceiling, slow: &Slow) -> String {
+    let words = |value: Option<f64>| value.map_or_else(|| "unknown".to_owned(), millis);
+    let excursion = slow.excursion();
+    let candidate = words(at_fault(&excursion.candidate, ceiling.quantile, check).or(check.value));
+    let control = match at_fault(&excursion.control, ceiling.quantile, check).or(check.control) {
+        Some(us) => format!("against {} in control ({} tolerated)", millis(us), millis(check.limit)),
+        None => format!("({} tolerated)", millis(check.limit)),
+    };
+    let tail = if check.state.is_broken() {
+        format!(", {} of {} requests slower", count(check.errors), count(excursion.candidate.count()))
+    } else {
+        String::new()
+    };
+    format!("{} {candidate} {control}, {}{tail}", quantile_name(ceiling.quantile), evidence_words(check))
+}

@@ -1,0 +1,140 @@
+//! [`Limit`]: one thing that the candidate must keep, in the form that is stored with an attempt. Owns names; knows no counts.
+
+use serde::{Deserialize, Serialize};
+use weir_core::guardrail::{Counter, Guardrail, Metric};
+
+use super::counted;
+use super::latency::Ceiling;
+use super::slower::Multiple;
+
+/// One limit: a guardrail with a ratio and a ceiling is two.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub struct Limit {
+    /// What must be kept.
+    #[serde(flatten)]
+    pub bound: Bound,
+    /// Reported, never deciding.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dry_run: bool,
+    /// Its part in the score.
+    #[serde(default = "one")]
+    pub weight: f64,
+}
+
+/// What must be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Bound {
+    /// What is counted at most so many times control's rate.
+    #[serde(alias = "errors_ratio")]
+    Ratio {
+        /// What is counted.
+        #[serde(default, with = "counted")]
+        counter: Counter,
+        /// Above 1.
+        ratio: f64,
+    },
+    /// What is counted at most at this rate.
+    #[serde(alias = "errors_max")]
+    Max {
+        /// What is counted.
+        #[serde(default, with = "counted")]
+        counter: Counter,
+        /// Above 0.
+        max: f64,
+    },
+    /// A quantile of the duration at most so long.
+    Latency(Ceiling),
+    /// A quantile of the duration at most so many times control's.
+    LatencyRatio(Multiple),
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+impl Limit {
+    /// Those of a guardrail.
+    #[must_use]
+    pub fn of(guardrail: &Guardrail) -> Vec<Self> {
+        let (ratio, max) = match guardrail.metric {
+            Metric::Counted { counter, ratio, max } => (
+                ratio.map(|ratio| Bound::Ratio { counter, ratio }),
+                max.map(|max| Bound::Max { counter, max: max.fraction() }),
+            ),
+            Metric::Latency { quantile, ratio, max_us } => (
+                ratio.map(|ratio| Bound::LatencyRatio(Multiple { quantile, ratio })),
+                max_us.map(|max_us| Bound::Latency(Ceiling { quantile, max_us })),
+            ),
+        };
+        let Guardrail { dry_run, weight, .. } = *guardrail;
+        ratio.into_iter().chain(max).map(|bound| Self { bound, dry_run, weight }).collect()
+    }
+
+    /// Its name in checks: `errors-ratio`, `timeouts-max`, `latency-p95`, `latency-p95-ratio`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match &self.bound {
+            Bound::Ratio { counter, .. } => format!("{}-ratio", counter.name()),
+            Bound::Max { counter, .. } => format!("{}-max", counter.name()),
+            Bound::Latency(ceiling) => format!("latency-{}", quantile_name(ceiling.quantile)),
+            Bound::LatencyRatio(multiple) => format!("latency-{}-ratio", quantile_name(multiple.quantile)),
+        }
+    }
+
+    /// It is judged only after the settling time, and afresh in each stage.
+    #[must_use]
+    pub fn settles(&self) -> bool {
+        matches!(self.bound, Bound::Latency(_) | Bound::LatencyRatio(_))
+    }
+
+    /// What is counted; `None` for latency.
+    #[must_use]
+    pub fn counter(&self) -> Option<Counter> {
+        match self.bound {
+            Bound::Ratio { counter, .. } | Bound::Max { counter, .. } => Some(counter),
+            Bound::Latency(_) | Bound::LatencyRatio(_) => None,
+        }
+    }
+}
+
+/// `p95`, `p99.9`.
+#[must_use]
+pub fn quantile_name(quantile: f64) -> String {
+    let text = format!("{:.3}", quantile * 100.0);
+    format!("p{}", text.trim_end_matches('0').trim_end_matches('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_of_the_release_before_are_read() {
+        let limits: Vec<Limit> = serde_json::from_str(
+            r#"[{"kind":"errors_ratio","ratio":2.0},{"kind":"errors_max","max":0.01},{"kind":"latency","quantile":0.95,"max_us":200000}]"#,
+        )
+        .unwrap();
+        let names: Vec<String> = limits.iter().map(Limit::name).collect();
+        assert_eq!(names, ["errors-ratio", "errors-max", "latency-p95"]);
+        assert!(limits.iter().all(|limit| !limit.dry_run && limit.weight == 1.0));
+    }
+
+    #[test]
+    fn every_limit_is_restored_exactly() {
+        let defaults = Guardrail::defaults();
+        let strange = [
+            Metric::Counted { counter: Counter::ClientErrors, ratio: Some(1.7), max: None },
+            Metric::Latency { quantile: 0.999, ratio: Some(1.1), max_us: Some(7) },
+        ];
+        let strange = strange.map(|metric| Guardrail { metric, dry_run: true, weight: 0.3 });
+        let limits: Vec<Limit> = defaults.iter().chain(&strange).flat_map(Limit::of).collect();
+        let names: Vec<String> = limits.iter().map(Limit::name).collect();
+        let rest = ["client_errors-ratio", "latency-p99.9-ratio", "latency-p99.9"];
+        assert_eq!(names[..4], ["errors-ratio", "timeouts-ratio", "latency-p95-ratio", "latency-p50-ratio"]);
+        assert_eq!(names[4..], rest);
+        let text = serde_json::to_string(&limits).unwrap();
+        assert_eq!(serde_json::from_str::<Vec<Limit>>(&text).unwrap(), limits, "{text}");
+    }
+}

@@ -1,0 +1,118 @@
+//! Guardrails: what is limited, by a ratio to control, a ceiling, or both; and what follows when time is up.
+
+use super::MAX_GUARDRAILS;
+use super::fields::Fields;
+use crate::code::Code;
+use crate::finding::{Findings, Path};
+use crate::guardrail::{COUNTERS, Counter, Guardrail, Inconclusive, Metric};
+use crate::json::Json;
+use crate::share::Share;
+use crate::span::Span;
+
+/// Reads `guardrails`; `None` when they are absent or refused.
+pub(super) fn guardrails(fields: &Fields<'_>, findings: &mut Findings) -> Option<Vec<Guardrail>> {
+    let items = fields.array("guardrails", "an array of guardrails", findings)?;
+    let path = fields.path.key("guardrails");
+    if items.is_empty() || items.len() > MAX_GUARDRAILS {
+        findings.add(
+            Code::Limit,
+            &path,
+            format_args!("{} guardrails", items.len()),
+            format!("1 to {MAX_GUARDRAILS} guardrails"),
+        );
+    }
+    let guardrails =
+        items.iter().enumerate().map(|(i, item)| guardrail(item, &path.index(i), findings)).collect::<Vec<_>>();
+    guardrails.into_iter().collect()
+}
+
+fn guardrail(json: &Json, path: &Path<'_>, findings: &mut Findings) -> Option<Guardrail> {
+    let name = match json {
+        Json::Object(fields) => fields.iter().find(|(key, _)| key == "metric").and_then(|(_, value)| value.as_str()),
+        _ => None,
+    };
+    let known: &[&str] = match name {
+        Some("latency") => &["metric", "quantile", "ratio", "max", "dryRun", "weight"],
+        _ => &["metric", "ratio", "max", "dryRun", "weight"],
+    };
+    let fields = Fields::read(json, path, known, findings)?;
+    let counter = name.and_then(Counter::from_name);
+    if counter.is_none() && name != Some("latency") {
+        let names: Vec<String> = COUNTERS.iter().map(|counter| format!("\"{}\"", counter.name())).collect();
+        fields.refuse("metric", format!("\"latency\" or one of {}", names.join(", ")), findings);
+        return None;
+    }
+    let dry_run = fields.bool("dryRun", findings).unwrap_or(false);
+    let weight = fields.number("weight", 0.0, 1_000.0, findings).unwrap_or(1.0);
+    let metric = match counter {
+        Some(counter) => {
+            if counter == Counter::Cancelled && !dry_run {
+                let why = "true (cancelled requests are not counted by cell, so that one client could decide)";
+                fields.refuse("dryRun", why, findings);
+            }
+            counted(&fields, counter, findings)
+        }
+        None => latency(&fields, findings)?,
+    };
+    Some(Guardrail { metric, dry_run, weight })
+}
+
+fn counted(fields: &Fields<'_>, counter: Counter, findings: &mut Findings) -> Metric {
+    let least = if counter == Counter::Errors { 1.05 } else { LEAST_WITHOUT_CELLS };
+    let ratio = fields.number("ratio", least, 100.0, findings);
+    let max = fields.share("max", findings);
+    if max.is_some_and(|max| max == Share::NONE || max > MOST_ERRORS) {
+        fields.refuse("max", format!("a share above 0 and at most {MOST_ERRORS}"), findings);
+    }
+    let example = format!("{{\"metric\": \"{}\", \"ratio\": 2.0, \"max\": \"1%\"}}", counter.name());
+    one_of(fields, &example, findings);
+    Metric::Counted { counter, ratio, max }
+}
+
+/// Only errors are counted by cell, so that only for them it is known how much they cluster by user: below this a ratio needs that.
+const LEAST_WITHOUT_CELLS: f64 = 1.5;
+
+/// A ceiling above one half could not be told from a total failure.
+const MOST_ERRORS: Share = match Share::from_ppm(500_000) {
+    Some(share) => share,
+    None => Share::ALL,
+};
+
+fn latency(fields: &Fields<'_>, findings: &mut Findings) -> Option<Metric> {
+    let quantile = fields.number("quantile", 0.5, 0.999, findings);
+    if fields.get("quantile").is_none() {
+        fields.refuse("quantile", "a number between 0.5 and 0.999", findings);
+    }
+    let ratio = fields.number("ratio", 1.05, 100.0, findings);
+    let max = fields.span("max", findings);
+    if max == Some(Span::default()) {
+        fields.refuse("max", "a duration above 0, such as \"200ms\"", findings);
+    }
+    one_of(fields, "{\"metric\": \"latency\", \"quantile\": 0.95, \"ratio\": 1.5, \"max\": \"200ms\"}", findings);
+    Some(Metric::Latency { quantile: quantile?, ratio, max_us: max.map(|max| max.ms().saturating_mul(1_000)) })
+}
+
+fn one_of(fields: &Fields<'_>, example: &str, findings: &mut Findings) {
+    if fields.get("ratio").is_none() && fields.get("max").is_none() {
+        findings.add(Code::Required, fields.path, "neither ratio nor max", format!("at least one of them: {example}"));
+    }
+}
+
+/// Reads `maxDuration`, which must be longer than the time that is asked for anyway.
+pub(super) fn longest(fields: &Fields<'_>, least: Span, findings: &mut Findings) -> Option<Span> {
+    let longest = fields.span("maxDuration", findings)?;
+    if longest <= least {
+        fields.refuse("maxDuration", format!("a duration longer than {} s", least.ms().div_ceil(1_000)), findings);
+    }
+    Some(longest)
+}
+
+/// Reads `inconclusive`.
+pub(super) fn inconclusive(fields: &Fields<'_>, findings: &mut Findings) -> Option<Inconclusive> {
+    let name = fields.string("inconclusive", findings)?;
+    let action = Inconclusive::from_name(name);
+    if action.is_none() {
+        fields.refuse("inconclusive", "\"hold\", \"rollback\" or \"pause\"", findings);
+    }
+    action
+}
