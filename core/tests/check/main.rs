@@ -3,4 +3,5 @@
 
 mod findings;
 mod lints;
+mod loads;
 mod schema;
