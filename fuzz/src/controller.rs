@@ -20,7 +20,7 @@ pub fn history(bytes: &[u8]) {
     let read = |line: &str| serde_json::from_str::<Observation>(line).ok();
     // The judge holds what it has seen of a stage: more ticks than a day has are more of the same.
     let observations: Vec<_> = text.lines().filter_map(read).take(2_000).collect();
-    if let Ok(story) = replay(&document, None, &observations) {
+    if let Ok(story) = replay(&document, None, None, &observations) {
         assert_eq!(story.ticks, observations.len());
     }
 }

@@ -8,6 +8,7 @@
 //! | `engines` | the bench of our evaluator beside other engines, in a workspace of its own |
 //! | `suites` | the public test suites of flagd and JSONLogic, from the registry |
 //! | `peers` | flagd's own evaluators in other languages, from their registries |
+//! | `fuzz` | fuzz targets, built and run |
 //! | `direction` | which of our crates may depend on which |
 //! | `paths` | paths that the documents name |
 //!
@@ -16,6 +17,7 @@
 mod build;
 mod direction;
 mod engines;
+mod fuzz;
 mod paths;
 mod peers;
 mod steps;
@@ -58,6 +60,9 @@ enum Verb {
         after_help = "Examples:\n  cargo xtask conformance --cases 200000\n  cargo xtask conformance --cases 200000 --seed 7"
     )]
     Conformance(peers::Extent),
+    /// Fuzzes what reads bytes from outside; what breaks a target is kept under target/fuzz/found.
+    #[command(after_help = "Examples:\n  cargo xtask fuzz\n  cargo xtask fuzz document --seconds 600")]
+    Fuzz(fuzz::Fuzz),
     /// Measures, and writes what it measured.
     #[command(
         after_help = "Examples:\n  cargo xtask bench kill --report kill.json\n  cargo xtask bench rollback --report rollback.json\n  \
@@ -79,6 +84,7 @@ fn main() -> ExitCode {
         Verb::Bench { rest } => build::run("bench", build::Profile::Release, &rest),
         Verb::Test(selection) => steps::run(steps::Set::All, &selection),
         Verb::Conformance(extent) => build::Workspace::load().and_then(|w| peers::compare(&w, &extent)),
+        Verb::Fuzz(fuzz) => build::Workspace::load().and_then(|w| fuzz::run(&w, &fuzz)),
         Verb::Check(selection) => steps::run(steps::Set::WithoutEnvoy, &selection),
     };
     match outcome {
