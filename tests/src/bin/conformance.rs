@@ -7,7 +7,11 @@ use clap::Parser;
 use weir_tests::conformance::compare::{Tally, compare};
 use weir_tests::conformance::exception::Known;
 use weir_tests::conformance::exceptions::PEERS;
+use weir_tests::conformance::exported;
 use weir_tests::conformance::peer::Peer;
+
+/// Users who get another variant from a peer that are shown.
+const SHOWN: usize = 5;
 
 #[derive(Parser)]
 #[command(about = "Weir beside flagd's own evaluators, on generated documents and contexts")]
@@ -39,7 +43,11 @@ fn run(arguments: &Arguments) -> Result<bool> {
     let programs = arguments.peers.iter().map(|peer| program(peer)).collect::<Result<Vec<_>>>()?;
     let tallies: Vec<_> = std::thread::scope(|scope| {
         let ask = |known: &'static Known, command: Vec<String>| {
-            scope.spawn(move || compare(known, &mut Peer::start(&command)?, arguments.seed, arguments.cases))
+            scope.spawn(move || {
+                let mut peer = Peer::start(&command)?;
+                let tally = compare(known, &mut peer, arguments.seed, arguments.cases)?;
+                anyhow::Ok((tally, exported::compare(known, &mut peer)?))
+            })
         };
         let running: Vec<_> = programs.into_iter().map(|(known, command)| (known, ask(known, command))).collect();
         running.into_iter().map(|(known, thread)| (known, thread.join())).collect()
@@ -47,9 +55,11 @@ fn run(arguments: &Arguments) -> Result<bool> {
     let mut good = true;
     for (known, tally) in tallies {
         let Ok(tally) = tally else { bail!("the comparison with {} panicked", known.name) };
-        let tally = tally.with_context(|| format!("the peer {}", known.name))?;
+        let (tally, (asked, moved)) = tally.with_context(|| format!("the peer {}", known.name))?;
         print(known, &tally);
-        good &= tally.unexplained == 0;
+        println!("  weir export: {asked} users asked for, {} get another variant there", moved.len());
+        moved.iter().take(SHOWN).for_each(|difference| println!("  MOVED {difference}"));
+        good &= tally.unexplained == 0 && moved.is_empty();
     }
     if !good {
         println!("seed {}: what is not explained is a defect of Weir, or an exception yet to be named", arguments.seed);

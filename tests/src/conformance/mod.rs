@@ -8,12 +8,14 @@
 //! | `peer` | another evaluator as a program |
 //! | `exception`, `exceptions` | what each peer is known to do otherwise |
 //! | `compare` | agreed, excepted or different |
+//! | `exported` | what `weir export` writes, asked of the peers |
 //! | `minimise` | a difference made small |
 
 pub mod case;
 pub mod compare;
 pub mod exception;
 pub mod exceptions;
+pub mod exported;
 pub mod generate;
 mod minimise;
 pub mod peer;
