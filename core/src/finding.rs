@@ -1,4 +1,4 @@
-//! [`Finding`]: one thing about a file that a person should know, said so that he can mend it. Owns paths, the collecting of findings and their
+//! [`Finding`]: one thing about a file that a person should know, said so that it can be mended. Owns paths, the collecting of findings and their
 //! order; checks nothing itself. What each [`Code`] means is `code`'s, where a path stands in the text `locate`'s.
 
 use std::fmt;

@@ -1,8 +1,10 @@
 //! Which share of users changes variant between two documents: exactly, by intersecting ranges of the hash space, never by sampling.
 //!
-//! A flag is a tree of conditions and splits (`tree`). Splits that hash the same bytes on both sides are intersected; splits that hash different bytes are
+//! A flag is a tree of conditions and splits (`tree`; `grown` makes it from a document, `buckets` its splits). Splits that hash the same bytes on both sides are intersected; splits that hash different bytes are
 //! independent, so shares multiply (`space`). What depends on conditions is said condition by condition; what is computed beyond that is said to be so.
 
+mod buckets;
+mod grown;
 mod space;
 mod tree;
 
@@ -68,7 +70,7 @@ const MOST: usize = 256;
 /// How the users of a flag that both sides have move; empty if nobody does, in any case.
 #[must_use]
 pub fn moves(old: &Side<'_>, new: &Side<'_>, flag: &str) -> Vec<Case> {
-    let (Some(old), Some(new)) = (tree::of(old, flag), tree::of(new, flag)) else { return Vec::new() };
+    let (Some(old), Some(new)) = (grown::of(old, flag), grown::of(new, flag)) else { return Vec::new() };
     if old == new {
         return Vec::new();
     }

@@ -34,6 +34,13 @@ const TAKEN: &[(&str, &str)] = &[
     (r#""on": "yes""#, "variants of different kinds"),
 ];
 
+/// Values that a schema can't compare: names of headers are the same in any case of letters, and one duration is no shorter than another.
+const UNSAID_VALUES: [&str; 2] = ["each source once", "not shorter than \"for\""];
+
+fn unsaid(finding: &Finding) -> bool {
+    UNSAID.contains(&finding.code) || UNSAID_VALUES.iter().any(|words| finding.allowed.ends_with(words))
+}
+
 /// All documents of the tables, each with what names it.
 fn documents() -> Vec<(String, String)> {
     let rules = lints::RULES.iter().map(|(rule, _)| ((*rule).to_owned(), lints::with_rule(rule)));
@@ -61,9 +68,7 @@ fn schema_and_check_agree_on_every_document_of_the_tables() {
         let taken = TAKEN.iter().any(|(row, _)| *row == name);
         match (schema.is_valid(&value), grave.is_empty()) {
             (true, true) => assert!(!taken, "{name}: no exception any more"),
-            // Names of headers are the same in any case of letters.
-            (true, false) if grave.iter().all(|f| f.allowed == "each source once") => {}
-            (true, false) if grave.iter().all(|f| UNSAID.contains(&f.code)) => {}
+            (true, false) if grave.iter().all(|f| unsaid(f)) => {}
             (false, true) if taken => {}
             (false, false) => {}
             (valid, _) => {
