@@ -7,11 +7,18 @@ use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, StatusCode, header};
 use serde_json::{Map, Value};
 use weir_core::check::{Code, Finding, MAX_DOCUMENT_BYTES};
+use weir_core::evaluate::Kind;
+use weir_core::json::Json;
 
 use super::Error;
+use crate::study::diff::Users;
+use crate::study::eval;
+use crate::study::moment::Moment;
 
 /// A document as a JSON string may be twice as long as itself, and more only if it is full of control characters, which it can't be.
 pub(super) const MAX_BYTES: usize = 2 * MAX_DOCUMENT_BYTES + 65_536;
+/// A comparison has two documents.
+pub(super) const MAX_PAIR_BYTES: usize = 2 * MAX_BYTES;
 /// Nobody waits longer for proxies.
 const MAX_WAIT_MS: u64 = 60_000;
 /// The longest reason.
@@ -49,17 +56,91 @@ impl Fields {
 
     /// `document`: the flag document as a string.
     pub(super) fn document(&mut self) -> String {
-        match self.map.remove("document") {
-            Some(Value::String(text)) => text,
-            Some(other) => {
-                self.finding("$.document", kind(&other), "the flag document as one JSON string");
-                String::new()
-            }
-            None => {
-                self.finding("$.document", "nothing", "the flag document as one JSON string");
-                String::new()
+        if !self.map.contains_key("document") {
+            self.finding("$.document", "nothing", "the flag document as one JSON string");
+        }
+        self.text("document").unwrap_or_default()
+    }
+
+    /// A flag document as a string, or none.
+    pub(super) fn text(&mut self, key: &str) -> Option<String> {
+        match self.map.remove(key)? {
+            Value::String(text) => Some(text),
+            other => {
+                self.finding(&format!("$.{key}"), kind(&other), "the flag document as one JSON string");
+                None
             }
         }
+    }
+
+    /// An object, as its text.
+    pub(super) fn object(&mut self, key: &str) -> Option<String> {
+        match self.map.remove(key)? {
+            object @ Value::Object(_) => Some(object.to_string()),
+            other => {
+                self.finding(&format!("$.{key}"), kind(&other), "an object");
+                None
+            }
+        }
+    }
+
+    /// `context`: who asks. An object, which may be empty, but must be there.
+    pub(super) fn context(&mut self) -> Json {
+        if !self.map.contains_key("context") {
+            self.finding("$.context", "nothing", "who asks, as an object");
+        }
+        let read = self.object("context").map(|text| Json::read(&text));
+        match read {
+            Some(Ok(context)) => context,
+            Some(Err(error)) => {
+                self.finding("$.context", &error.to_string(), "an object");
+                Json::Null
+            }
+            None => Json::Null,
+        }
+    }
+
+    /// `type`: the kind of value that is wanted; any if left out.
+    pub(super) fn kind(&mut self) -> Option<Kind> {
+        let given = self.map.remove("type")?;
+        let kind = given.as_str().and_then(eval::kind);
+        if kind.is_none() {
+            self.finding("$.type", &given.to_string(), &format!("one of {}", eval::KINDS.join(", ")));
+        }
+        kind
+    }
+
+    /// `at`: RFC 3339 or seconds since 1970, in milliseconds; `now_ms` if left out.
+    pub(super) fn at(&mut self, now_ms: u64) -> u64 {
+        let moment = match self.map.remove("at") {
+            None => return now_ms,
+            Some(Value::String(text)) => text.parse::<Moment>(),
+            Some(other) => other.to_string().parse(),
+        };
+        match moment {
+            Ok(Moment(at_ms)) => at_ms,
+            Err(allowed) => {
+                self.finding("$.at", "no time", &allowed);
+                now_ms
+            }
+        }
+    }
+
+    /// `explain`, default false.
+    pub(super) fn explain(&mut self) -> bool {
+        self.bool("explain")
+    }
+
+    /// `users`: targetingKeys and contexts.
+    pub(super) fn users(&mut self, now_ms: u64) -> Option<Users> {
+        let allowed = "a targetingKey, or a context as a JSON object";
+        let given = self.map.remove("users")?;
+        let Ok(Json::Array(items)) = Json::read(&given.to_string()) else {
+            self.finding("$.users", kind(&given), "an array of users");
+            return None;
+        };
+        let users = Users::of(&items, now_ms);
+        users.inspect_err(|index| self.finding(&format!("$.users[{index}]"), "neither", allowed)).ok()
     }
 
     /// `flag`, or `None` for `"all": true`.
@@ -114,6 +195,11 @@ impl Fields {
                 }
             },
         }
+    }
+
+    /// What should be there and is not.
+    pub(super) fn missing(&mut self, path: &str, allowed: &str) {
+        self.finding(path, "nothing", allowed);
     }
 
     /// All findings at once, if there are any.

@@ -5,6 +5,7 @@
 //! declared as JSON, which no foreign web page can do without being asked first.
 
 mod body;
+mod study;
 #[cfg(test)]
 mod tests;
 
@@ -25,7 +26,7 @@ use weir_core::document::Document;
 use crate::report::{self, Answer, Failure, FindingText, StaleFlags, Status};
 use crate::rollout::Command;
 use crate::run::{Handle, Order, Refused, update};
-use body::{Fields, MAX_BYTES};
+use body::{Fields, MAX_BYTES, MAX_PAIR_BYTES};
 
 /// What `validate` answers to a document without an error or defect.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,6 +72,9 @@ pub fn router(handle: Handle, demands: Demands) -> Router {
     Router::new()
         .route("/api/v1/validate", post(validate))
         .route("/api/v1/apply", post(apply))
+        .route("/api/v1/eval", post(study::eval))
+        .route("/api/v1/export", post(study::export))
+        .route("/api/v1/diff", post(study::diff).layer(DefaultBodyLimit::max(MAX_PAIR_BYTES)))
         .route("/api/v1/status", get(status))
         .route("/api/v1/ledger", get(ledger))
         .route("/api/v1/flags/stale", get(stale))
@@ -99,6 +103,12 @@ impl Error {
     fn findings(status: StatusCode, error: impl ToString, findings: Vec<Finding>) -> Self {
         let findings = findings.into_iter().map(FindingText::from).collect();
         Self { status, failure: Failure { error: error.to_string(), findings } }
+    }
+
+    /// The same, of one of several documents.
+    fn about(mut self, key: &str) -> Self {
+        self.failure.error = format!("{key}: {}", self.failure.error);
+        self
     }
 }
 

@@ -1,3 +1,5 @@
+mod study;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 

@@ -4,7 +4,6 @@ use std::io::{BufReader, BufWriter, IsTerminal as _, stdin, stdout};
 use std::path::Path;
 use std::process::ExitCode;
 
-use serde::Serialize;
 use weir_core::evaluate::FlagSet;
 
 use super::reading::{self, Checked};
@@ -12,7 +11,7 @@ use super::study_args::EvalArgs;
 use super::verbs::{code, refused};
 use crate::clock::Clock;
 use crate::study::batch::{self, Flush};
-use crate::study::eval::{Answered, Asked, Flags, kind};
+use crate::study::eval::{Answered, Asked, Flags, WithWhy, kind};
 use crate::study::explained;
 
 pub(super) fn eval(args: &EvalArgs, as_json: bool) -> anyhow::Result<ExitCode> {
@@ -45,21 +44,12 @@ fn asked(args: &EvalArgs, as_json: bool) -> anyhow::Result<Checked<ExitCode>> {
     if as_json {
         println!(
             "{}",
-            serde_json::to_string(&Explained { answered: &answered, explanation: why.as_ref().map(explained::value) })?
+            serde_json::to_string(&WithWhy { answered: &answered, explanation: why.as_ref().map(explained::value) })?
         );
     } else {
         print!("{}{}", said(&answered), why.as_ref().map(explained::text).unwrap_or_default());
     }
     Ok(Ok(code(!answered.failed())))
-}
-
-/// An answer, and why.
-#[derive(Serialize)]
-struct Explained<'a> {
-    #[serde(flatten)]
-    answered: &'a Answered<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    explanation: Option<serde_json::Value>,
 }
 
 fn flags(args: &EvalArgs) -> anyhow::Result<Checked<(String, Flags)>> {

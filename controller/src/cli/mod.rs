@@ -3,7 +3,7 @@
 //! - [`args`]: the command line; `duration`: its times
 //! - `validate`: findings in documents
 //! - `verbs`: from a verb to a request and from an answer to text
-//! - `eval`: what a flag is for whom; `export`: plain flagd; `diff`: who moves; `study_args`: their words, `moment`: their times, `reading`: what they read
+//! - `eval`: what a flag is for whom; `export`: plain flagd; `diff`: who moves; `study_args`: their words, `reading`: what they read
 //! - `judge`: a policy over a recorded history
 //! - `screen`: the status for people
 //! - `client`: HTTP
@@ -16,7 +16,6 @@ pub mod duration;
 mod eval;
 mod export;
 mod judge;
-pub mod moment;
 mod reading;
 mod screen;
 mod serve;

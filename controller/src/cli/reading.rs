@@ -4,12 +4,13 @@ use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::Context as _;
-use weir_core::check::{self, Code, Finding, nearest};
+use weir_core::check;
 use weir_core::document::Document;
 use weir_core::json::Json;
 use weir_core::snapshot::State;
 
 use crate::report::{Failure, FindingText};
+use crate::study::given;
 
 /// What was refused, to be told to people or programs.
 pub(super) type Checked<T> = Result<T, Failure>;
@@ -54,23 +55,8 @@ pub(super) fn context(given: &str) -> anyhow::Result<Checked<Json>> {
 
 /// What a proxy has for a document: weights, masks and kills of its flags.
 pub(super) fn state(given: &str, document: &Document) -> anyhow::Result<Checked<State>> {
-    let refused =
-        |findings| Failure { error: "--rollouts: no state of a snapshot of this document".to_owned(), findings };
-    let state = match State::read(&argument(given)?) {
-        Ok(state) => state,
-        Err(findings) => return Ok(Err(refused(findings.into_iter().map(FindingText::from).collect()))),
-    };
-    let keys: Vec<&str> = document.flags.iter().map(|flag| flag.key.as_str()).collect();
-    let strange = state.flags.keys().filter(|key| !keys.contains(&key.as_str())).map(|key| {
-        let allowed =
-            nearest(key, &keys).map_or_else(|| "a flag of the document".to_owned(), |near| format!("{near:?}"));
-        FindingText::from(Finding::new(
-            Code::Envelope,
-            format!("$.state.flags.{key}"),
-            "no flag of the document",
-            allowed,
-        ))
-    });
-    let strange: Vec<FindingText> = strange.collect();
-    Ok(if strange.is_empty() { Ok(state) } else { Err(refused(strange)) })
+    Ok(given::state(&argument(given)?, document).map_err(|findings| Failure {
+        error: "--rollouts: no state of a snapshot of this document".to_owned(),
+        findings: findings.into_iter().map(FindingText::from).collect(),
+    }))
 }

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::moment::Moment;
 use crate::study::eval::KINDS;
+use crate::study::moment::Moment;
 
 /// What `eval` takes.
 #[derive(Debug, Args)]

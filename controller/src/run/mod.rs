@@ -25,6 +25,7 @@ use std::thread::JoinHandle;
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub use engine::{CommitError, Engine};
+pub use model::Present;
 pub use open::{Kept, OpenError, kept};
 pub use orders::{Order, Refused, update};
 
@@ -65,6 +66,11 @@ pub enum Event {
         /// Where they go.
         reply: oneshot::Sender<Result<Vec<Row>, store::Error>>,
     },
+    /// Somebody asks what is served.
+    Present {
+        /// Where it goes; `None` before the first document.
+        reply: oneshot::Sender<Option<Present>>,
+    },
     /// The end.
     Stop,
 }
@@ -99,6 +105,17 @@ impl Handle {
         let (reply, rows) = oneshot::channel();
         self.send(Event::Ledger { flag, after, limit, reply }).await;
         rows.await.ok()
+    }
+
+    /// The document that is served, and its state.
+    ///
+    /// # Errors
+    /// There is no document yet, or the loop has ended.
+    pub async fn present(&self) -> Result<Present, Refused> {
+        let (reply, present) = oneshot::channel();
+        self.send(Event::Present { reply }).await;
+        let none = || Refused::NotFound("no document is applied yet: `apply` one, or send one along".to_owned());
+        present.await.map_err(|_| Refused::Stopping)?.ok_or_else(none)
     }
 
     /// The status after the last event; never waits for the loop.
@@ -165,6 +182,10 @@ impl Loop {
                 }
                 Event::Ledger { flag, after, limit, reply } => {
                     let _ = reply.send(self.engine.store.ledger(flag.as_deref(), after, limit));
+                    continue;
+                }
+                Event::Present { reply } => {
+                    let _ = reply.send(self.engine.present());
                     continue;
                 }
                 Event::Stop => break,

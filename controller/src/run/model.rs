@@ -79,6 +79,30 @@ impl Content {
     }
 }
 
+/// The document that the controller has proxies serve, and its state: for whoever asks what it means.
+#[derive(Clone, Debug)]
+pub struct Present(pub(super) Content);
+
+impl Present {
+    /// The document's text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.0.document.stored.text
+    }
+
+    /// The document.
+    #[must_use]
+    pub fn document(&self) -> &Document {
+        &self.0.document.document
+    }
+
+    /// Weights, masks and kills.
+    #[must_use]
+    pub const fn state(&self) -> &State {
+        &self.0.state
+    }
+}
+
 fn weight(flag: FlagState) -> u32 {
     if flag.kill || flag.mask { 0 } else { flag.weight.ppm() }
 }

@@ -1,7 +1,7 @@
 //! The [`Status`] of an [`Engine`] at one moment.
 
 use super::engine::Engine;
-use super::model::Current;
+use super::model::{Change, Current, Present};
 use crate::observe::ProxySight;
 use crate::publish::{Mark, ProxyReport};
 use crate::report::{Alarm, DocumentStatus, ProxyStatus, ProxyWeight, RolloutStatus, StageStatus, Status, Totals};
@@ -35,6 +35,11 @@ impl Engine {
             proxies,
             rollouts,
         }
+    }
+
+    /// What the proxies are to serve; `None` before the first document.
+    pub(super) fn present(&self) -> Option<Present> {
+        self.model.content(&Change::default()).map(Present)
     }
 
     fn stale(&self) -> Vec<Stale> {

@@ -194,11 +194,24 @@ impl Users {
             let context = if line.starts_with('{') {
                 Json::read(line).map_err(|error| (number, error.to_string()))?
             } else {
-                Json::Object(vec![("targetingKey".to_owned(), Json::String(line.to_owned()))])
+                of_key(line)
             };
             list.push((line.to_owned(), context));
         }
         Ok(Self { list, now_ms })
+    }
+
+    /// A user an item: a targetingKey, or a context.
+    ///
+    /// # Errors
+    /// The index of an item that is neither.
+    pub fn of(items: &[Json], now_ms: u64) -> Result<Self, usize> {
+        let user = |(index, item): (usize, &Json)| match item {
+            Json::String(key) => Ok((key.clone(), of_key(key))),
+            Json::Object(_) => Ok((item.compact(), item.clone())),
+            _ => Err(index),
+        };
+        Ok(Self { list: items.iter().enumerate().map(user).collect::<Result<_, _>>()?, now_ms })
     }
 
     fn movers(&self, key: &str, sets: &[(FlagSet, &State); 2]) -> Vec<Mover> {
@@ -210,4 +223,8 @@ impl Users {
         });
         moved.collect()
     }
+}
+
+fn of_key(key: &str) -> Json {
+    Json::Object(vec![("targetingKey".to_owned(), Json::String(key.to_owned()))])
 }

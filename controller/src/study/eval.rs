@@ -119,6 +119,17 @@ impl<'a> Answered<'a> {
     }
 }
 
+/// An answer, and why.
+#[derive(Debug, Serialize)]
+pub struct WithWhy<'a> {
+    /// The answer.
+    #[serde(flatten)]
+    pub answered: &'a Answered<'a>,
+    /// Why, if it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<serde_json::Value>,
+}
+
 fn as_object<S: Serializer>(fields: &[(&str, &Json)], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_map(fields.iter().copied())
 }

@@ -1,4 +1,4 @@
-//! A moment on the command line: RFC 3339, or seconds since the Unix epoch.
+//! A moment that people name: RFC 3339, or seconds since the Unix epoch.
 
 use std::str::FromStr;
 
