@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use weir_core::check::check;
+use weir_core::check::{Limits, Severity, check, examine};
 use weir_core::decide::{Request, decide};
 use weir_core::document::Hashing;
 use weir_core::evaluate::{FlagSet, Kind};
@@ -16,12 +16,16 @@ const SEPARATOR: char = '\u{1e}';
 const KINDS: [Kind; 5] = [Kind::Boolean, Kind::String, Kind::Integer, Kind::Float, Kind::Object];
 const NOW_MS: u64 = 1_700_000_000_000;
 
-/// A document, and behind the separator a context: checked, and every flag evaluated.
+/// A document, and behind the separator a context: examined as the command line does, checked as a proxy does, and every flag evaluated.
 pub fn document(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let (document, context) = text.split_once(SEPARATOR).unwrap_or((&text, "{}"));
     let context = Json::read(context).unwrap_or(Json::Null);
-    let document = match check(document) {
+    let examined = examine(document, &Limits::default());
+    let checked = check(document);
+    assert_eq!(examined.document.is_some(), checked.is_ok(), "the two differ: {:?}, {checked:?}", examined.findings);
+    assert_eq!(examined.count(Severity::Error) > 0, checked.is_err(), "{:?}", examined.findings);
+    let document = match checked {
         Ok(document) => document,
         Err(faults) => return assert!(!faults.is_empty(), "refused, and nothing said"),
     };

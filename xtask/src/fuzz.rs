@@ -1,6 +1,7 @@
 //! Fuzzing: builds a target with coverage counters, which the stable compiler can put in, and runs libFuzzer on it. New inputs go to `target/fuzz/corpus`, what
 //! breaks a target to `target/fuzz/found`; the kept corpus (`fuzz/corpus`) is only read, and run by `cargo test`.
 
+use std::fs::File;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
@@ -59,12 +60,27 @@ fn one(workspace: &Workspace, name: &str, controller: bool, seconds: u32) -> Res
     std::fs::create_dir_all(&corpus)?;
     std::fs::create_dir_all(&found)?;
     println!("fuzzing {name} for {seconds} s");
+    let log = target.join(format!("{name}.log"));
     let mut run = Command::new(target.join(&host).join("release").join(name));
     run.arg(format!("-dict={}", source.join("weir.dict").display()));
     run.arg(format!("-artifact_prefix={}/{name}-", found.display()));
-    run.args([&format!("-max_total_time={seconds}"), &format!("-timeout={TIMEOUT}"), "-max_len=8192", "-verbosity=0"]);
-    succeed(run.arg(&corpus).arg(source.join("corpus").join(name)))
-        .with_context(|| format!("{name}: the input lies in {}; keep it in fuzz/corpus/{name}", found.display()))
+    run.args([&format!("-max_total_time={seconds}"), &format!("-timeout={TIMEOUT}"), "-max_len=8192"]);
+    run.arg("-print_final_stats=1").arg(&corpus).arg(source.join("corpus").join(name));
+    let outcome = succeed(run.stderr(File::create(&log)?));
+    let said = std::fs::read(&log)?;
+    let said = String::from_utf8_lossy(&said);
+    if outcome.is_err() {
+        println!("{said}");
+    }
+    println!("{name}: {} runs, {} inputs in the corpus", runs(&said), std::fs::read_dir(&corpus)?.count());
+    outcome.with_context(|| format!("{name}: the input lies in {}; keep it in fuzz/corpus/{name}", found.display()))
+}
+
+/// How many inputs were run, by the fuzzer's own count.
+fn runs(said: &str) -> &str {
+    said.lines()
+        .find_map(|line| line.strip_prefix("stat::number_of_executed_units:"))
+        .map_or("an unknown number of", str::trim)
 }
 
 /// What this compiler builds for when nothing is said.
