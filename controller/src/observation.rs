@@ -175,14 +175,19 @@ impl VariantCounts {
     /// Ended, those that the client cancelled left out: what a rate of errors is taken of.
     #[must_use]
     pub fn requests(&self) -> u64 {
-        OUTCOMES.into_iter().filter(|o| *o != Outcome::Cancelled).map(|o| self.result(o)).sum()
+        added(OUTCOMES.into_iter().filter(|o| *o != Outcome::Cancelled).map(|o| self.result(o)))
     }
 
     /// Server errors, timeouts and resets.
     #[must_use]
     pub fn errors(&self) -> u64 {
-        OUTCOMES.into_iter().filter(|o| o.is_error()).map(|o| self.result(o)).sum()
+        added(OUTCOMES.into_iter().filter(|o| o.is_error()).map(|o| self.result(o)))
     }
+}
+
+/// The most there can be, if it is more: a history may hold any numbers.
+fn added(counts: impl Iterator<Item = u64>) -> u64 {
+    counts.fold(0, u64::saturating_add)
 }
 
 /// Envoy's histogram bins: lower bound in microseconds to width and count. Bins of one histogram never overlap and are the same in every
@@ -211,7 +216,7 @@ impl Bins {
     /// How many values.
     #[must_use]
     pub fn count(&self) -> u64 {
-        self.0.values().map(|bin| bin.count).sum()
+        added(self.0.values().map(|bin| bin.count))
     }
 
     /// Adds another histogram's values.

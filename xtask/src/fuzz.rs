@@ -70,7 +70,8 @@ fn one(workspace: &Workspace, name: &str, controller: bool, seconds: u32) -> Res
     let said = std::fs::read(&log)?;
     let said = String::from_utf8_lossy(&said);
     if outcome.is_err() {
-        println!("{said}");
+        // Without the fuzzer's own progress.
+        said.lines().filter(|line| !line.starts_with(['#', '\t'])).for_each(|line| println!("{line}"));
     }
     println!("{name}: {} runs, {} inputs in the corpus", runs(&said), std::fs::read_dir(&corpus)?.count());
     outcome.with_context(|| format!("{name}: the input lies in {}; keep it in fuzz/corpus/{name}", found.display()))
