@@ -1,5 +1,5 @@
-//! As much of Gherkin as the testbed uses: tags, backgrounds, outlines with any number of tables of examples, tables under a step. In a cell `\uXXXX` is
-//! plain text, and `\"` in a quoted text is a quote.
+//! As much of Gherkin as the testbed uses: tags, backgrounds, outlines with any number of tables of examples, tables under a step. What stands between lines
+//! of three quotes is prose. In a cell `\uXXXX` is plain text, and `\"` in a quoted text is a quote.
 
 use std::collections::BTreeMap;
 
@@ -30,7 +30,13 @@ pub(crate) fn cases(text: &str) -> Vec<Case> {
     let mut background: Vec<Step> = Vec::new();
     let mut outlines: Vec<Outline> = Vec::new();
     let (mut tags, mut in_examples, mut in_background) = (Vec::new(), false, false);
+    let mut in_prose = false;
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let fence = line.starts_with("\"\"\"");
+        in_prose ^= fence;
+        if fence || in_prose {
+            continue;
+        }
         if line.starts_with('@') {
             tags.extend(line.split_whitespace().map(str::to_owned));
         } else if line.starts_with("Feature:") {
@@ -43,7 +49,7 @@ pub(crate) fn cases(text: &str) -> Vec<Case> {
             let case = Case { scenario: name.trim().to_owned(), tags: all, steps: background.clone() };
             outlines.push(Outline { case, examples: Vec::new() });
             (in_examples, in_background) = (false, false);
-        } else if line.starts_with("Examples:") {
+        } else if line.starts_with("Examples:") || line.starts_with("Scenarios:") {
             outlines.last_mut().unwrap().examples.push((std::mem::take(&mut tags), Vec::new()));
             in_examples = true;
         } else if line.starts_with('|') {
