@@ -2,6 +2,7 @@
 //! asks `rule`.
 
 use crate::json::Json;
+use crate::rule::operation;
 
 /// So many items of a list are written out.
 const ITEMS: usize = 4;
@@ -18,13 +19,6 @@ pub fn rule(json: &Json) -> String {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
         None => text,
     }
-}
-
-/// An object of one key is an operation. Of a key that stands more than once the last counts.
-pub(crate) fn operation(json: &Json) -> Option<(&str, &Json)> {
-    let Json::Object(fields) = json else { return None };
-    let (name, operand) = fields.last()?;
-    fields.iter().all(|(key, _)| key == name).then_some((name.as_str(), operand))
 }
 
 /// An operator's arguments: one that is no array stands for itself.

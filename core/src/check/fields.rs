@@ -32,15 +32,8 @@ impl<'a> Fields<'a> {
             findings.add(Code::Value, path, json, "an object");
             return None;
         };
-        let mut keys: Vec<&str> = fields.iter().map(|(key, _)| key.as_str()).collect();
-        keys.sort_unstable();
-        let mut nth = 0_usize;
-        for pair in keys.windows(2) {
-            let [one, two] = pair else { continue };
-            nth = if one == two { nth.saturating_add(1) } else { 0 };
-            if nth > 0 {
-                findings.add(Code::DuplicateKey, &path.key(one).nth_name(nth), "the key again", "each key once");
-            }
+        for (key, nth) in again(fields) {
+            findings.add(Code::DuplicateKey, &path.key(key).nth_name(nth), "the key again", "each key once");
         }
         Some(Self { path, fields })
     }
@@ -171,6 +164,21 @@ pub(super) fn suggest(key: &str, known: &[&str]) -> String {
         Some(near) => format!("{near:?} (did you mean that?), or one of {}", known.join(", ")),
         None => format!("one of {}", known.join(", ")),
     }
+}
+
+/// Keys that have stood there before, with how often.
+pub(super) fn again(fields: &[(String, Json)]) -> Vec<(&str, usize)> {
+    let mut keys: Vec<&str> = fields.iter().map(|(key, _)| key.as_str()).collect();
+    keys.sort_unstable();
+    let (mut again, mut nth) = (Vec::new(), 0_usize);
+    for pair in keys.windows(2) {
+        let [one, two] = pair else { continue };
+        nth = if one == two { nth.saturating_add(1) } else { 0 };
+        if nth > 0 {
+            again.push((*one, nth));
+        }
+    }
+    again
 }
 
 /// The known key that was probably meant: at most a third of its letters away.

@@ -9,10 +9,10 @@ mod walk;
 
 use crate::document::{Document, Flag};
 use crate::json::Json;
+use crate::rule::operation;
 use crate::rule::{Context as _, Question, Value};
 use crate::served::targeting_key;
 use crate::snapshot::State;
-use crate::words::operation;
 use fate::{Fate, User};
 
 /// Why.

@@ -4,8 +4,9 @@
 use super::fate::{Fate, User};
 use super::{Outcome, Step, referred};
 use crate::json::Json;
+use crate::rule::operation;
 use crate::rule::{Part, Question, Rule, Value};
-use crate::words::{self, arguments, operation};
+use crate::words::{self, arguments};
 
 /// So many nodes are shown; parts of a rule beyond are values without a tree.
 const MOST: usize = 2_000;

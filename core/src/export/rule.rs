@@ -5,10 +5,11 @@ use crate::document::Rollout;
 use crate::explain::referred;
 use crate::json::Json;
 use crate::rule::fractional::bucket;
+use crate::rule::operation;
 use crate::rule::{TARGETING_KEY, Value};
 use crate::share::WHOLE;
 use crate::snapshot::FlagState;
-use crate::words::{arguments, operation};
+use crate::words::arguments;
 
 /// What the rule is to say.
 pub(super) struct Wanted<'w> {

@@ -8,7 +8,8 @@ use crate::json::Json;
 use crate::rule::Value;
 use crate::rule::cbor;
 use crate::rule::fractional::{MOST, bucket};
-use crate::words::{self, arguments, operation};
+use crate::rule::operation;
+use crate::words::{self, arguments};
 
 /// All hashes.
 pub(super) const SPACE: u64 = 1 << 32;

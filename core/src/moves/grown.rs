@@ -7,10 +7,11 @@ use super::{Outcome, Side};
 use crate::document::{Flag, Hashing};
 use crate::explain::{evaluators, referred, targeting};
 use crate::json::Json;
+use crate::rule::operation;
 use crate::rule::{TARGETING_KEY, Value};
 use crate::share::WHOLE;
 use crate::snapshot::FlagState;
-use crate::words::{self, arguments, operation};
+use crate::words::{self, arguments};
 
 /// An `if` of more operands than that is not taken apart.
 const LONGEST: usize = 1_000;

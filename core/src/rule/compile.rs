@@ -305,7 +305,7 @@ fn is_plain(json: &Json) -> bool {
 }
 
 /// An object of one key is an operation. Of a key that stands more than once the last counts.
-fn operation(json: &Json) -> Option<(&str, &Json)> {
+pub(crate) fn operation(json: &Json) -> Option<(&str, &Json)> {
     let Json::Object(fields) = json else { return None };
     let (name, operand) = fields.last()?;
     fields.iter().all(|(key, _)| key == name).then_some((name.as_str(), operand))

@@ -32,7 +32,7 @@ pub use laid::Laid;
 pub use node::Attribute;
 pub use value::Value;
 
-pub(crate) use compile::{Compiler, Refusal};
+pub(crate) use compile::{Compiler, Refusal, operation};
 
 use crate::document::Hashing;
 use crate::json::Json;

@@ -2,10 +2,11 @@
 
 use super::super::entries::Listed;
 use super::Facts;
-use super::walk::{Operation, operation};
+use super::walk::Operation;
 use crate::code::Code;
 use crate::finding::{Findings, Path};
 use crate::json::Json;
+use crate::rule::operation;
 
 const REMEDY: &str = "ASCII, or \"hashing\": \"flagd-v3\", in which all engines hash the same bytes";
 

@@ -1,7 +1,7 @@
 //! Keys outside `weir`: those that stand twice, of which flagd takes the last, and those that flagd passes over.
 
 use super::super::entries::flags;
-use super::super::fields::{nearest, suggest};
+use super::super::fields::{again, nearest, suggest};
 use crate::code::Code;
 use crate::finding::{Findings, Path};
 use crate::json::Json;
@@ -47,15 +47,8 @@ fn twice(json: &Json, path: &Path<'_>, findings: &mut Findings) {
 }
 
 fn repeated(fields: &[(String, Json)], path: &Path<'_>, findings: &mut Findings) {
-    let mut keys: Vec<&str> = fields.iter().map(|(key, _)| key.as_str()).collect();
-    keys.sort_unstable();
-    let mut nth = 0_usize;
-    for pair in keys.windows(2) {
-        let [one, two] = pair else { continue };
-        nth = if one == two { nth.saturating_add(1) } else { 0 };
-        if nth > 0 {
-            findings.add(Code::RepeatedKey, &path.key(one).nth_name(nth), "the key again", "each key once");
-        }
+    for (key, nth) in again(fields) {
+        findings.add(Code::RepeatedKey, &path.key(key).nth_name(nth), "the key again", "each key once");
     }
 }
 

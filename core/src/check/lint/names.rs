@@ -5,10 +5,11 @@ use std::collections::HashSet;
 use super::super::entries::{entries, flags};
 use super::super::fields::nearest;
 use super::Facts;
-use super::walk::{Operation, operation};
+use super::walk::Operation;
 use crate::code::Code;
 use crate::finding::{Findings, Path};
 use crate::json::Json;
+use crate::rule::operation;
 
 pub(super) fn check(operation: &Operation<'_>, findings: &mut Findings) {
     match operation.name {

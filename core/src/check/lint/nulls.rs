@@ -1,10 +1,11 @@
 //! Where an attribute that may be missing is computed with: it is null then, which counts as 0 in comparisons and arithmetic, as nothing or "null" in
 //! texts, and equals what else is missing.
 
-use super::walk::{Operation, operation};
+use super::walk::Operation;
 use crate::code::Code;
 use crate::finding::Findings;
 use crate::json::Json;
+use crate::rule::operation;
 
 const REMEDY: &str = "a default, {\"var\": [NAME, DEFAULT]}, or a condition before it that asks for the attribute";
 

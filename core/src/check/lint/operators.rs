@@ -1,10 +1,11 @@
 //! Operators that do not exist, operands of the wrong number or kind, and versions that are none: each of these gives an error or null for everybody.
 
 use super::super::fields::suggest;
-use super::walk::{Operation, operation};
+use super::walk::Operation;
 use crate::code::Code;
 use crate::finding::Findings;
 use crate::json::Json;
+use crate::rule::operation;
 use crate::rule::{is_version, is_version_operator};
 
 /// Every operator with the fewest and the most operands that flagd's schema takes.

@@ -1,9 +1,10 @@
 //! Parts of a rule that nobody reaches, since what stands before them, or their own condition, always comes out the same.
 
-use super::walk::{Operation, operation};
+use super::walk::Operation;
 use crate::code::Code;
 use crate::finding::Findings;
 use crate::json::Json;
+use crate::rule::operation;
 use crate::rule::{Rule, Value};
 
 pub(super) fn check(operation: &Operation<'_>, findings: &mut Findings) {

@@ -5,11 +5,11 @@ use std::slice::from_ref;
 use super::super::entries::{Listed, entries};
 use super::super::fields::nearest;
 use super::Facts;
-use super::walk::operation;
 use crate::code::Code;
 use crate::finding::{Findings, Path};
 use crate::json::Json;
 use crate::rule::Value;
+use crate::rule::operation;
 
 /// Looks at so many places at most, for evaluators are looked at once for each flag that refers to them.
 const MOST: usize = 2_000_000;

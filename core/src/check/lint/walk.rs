@@ -7,6 +7,7 @@ use super::{Facts, hashed, names, nulls, operators, reach, weights};
 use crate::code::Code;
 use crate::finding::{Findings, Path};
 use crate::json::Json;
+use crate::rule::operation;
 
 /// One operation where it stands.
 #[derive(Clone, Copy)]
@@ -187,11 +188,4 @@ fn attribute(json: &Json) -> Option<&str> {
         _ => return None,
     };
     (!name.is_empty() && !name.starts_with("$flagd.")).then_some(name.as_str())
-}
-
-/// An object of one key, which may stand there more than once: then the last counts.
-pub(super) fn operation(json: &Json) -> Option<(&str, &Json)> {
-    let Json::Object(fields) = json else { return None };
-    let (name, operand) = fields.last()?;
-    fields.iter().all(|(key, _)| key == name).then_some((name.as_str(), operand))
 }

@@ -1,15 +1,16 @@
 //! `fractional`: buckets that are none, weights that no engine takes, sums that overflow, and weights that leave nobody a bucket.
 
-use super::walk::{Operation, operation};
+use super::walk::Operation;
 use crate::code::Code;
 use crate::finding::Findings;
 use crate::json::Json;
+use crate::rule::operation;
 
 /// The greatest sum of weights: 2^31 - 1.
 const MOST: f64 = 2_147_483_647.0;
 
 pub(super) fn check(operation: &Operation<'_>, findings: &mut Findings) {
-    if operation.name != "fractional" || super::walk::operation(operation.operand).is_some() {
+    if operation.name != "fractional" || crate::rule::operation(operation.operand).is_some() {
         return;
     }
     let operands = operation.operands();
