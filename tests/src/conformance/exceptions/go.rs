@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 use weir_core::json::Json;
 
+use super::alike;
 use crate::conformance::case::{Answer, value as serde_value};
 use crate::conformance::exception::{At, Exception};
 use crate::conformance::plain::{Instead, Step, value};
@@ -73,7 +74,7 @@ pub(super) const EXCEPTIONS: &[Exception] = &[
         name: "bodies-and-items",
         why: "a body must be an operation, items are put into it as if they were part of the rule, reduce keeps the kind of its start and leaves null out",
         always: true,
-        at: At::Step(|step| (is_list(step.name) && odd_list(step)).then_some(Instead::Anything)),
+        at: At::Step(|step| (alike::is_list(step.name) && odd_list(step)).then_some(Instead::Anything)),
     },
     Exception {
         name: "own-operators-in-lists",
@@ -85,14 +86,9 @@ pub(super) const EXCEPTIONS: &[Exception] = &[
         name: "empty-text-is-there",
         why: "missing and missing_some count \"\" as there",
         always: true,
-        at: At::Step(|step| step.name.starts_with("missing").then_some(Instead::Anything)),
+        at: alike::ANY_MISSING,
     },
-    Exception {
-        name: "default-for-null",
-        why: "var gives its default for what is there and null; JSONLogic for what is not there",
-        always: true,
-        at: At::Step(|step| (step.name == "var" && step.operands.len() > 1).then_some(Instead::Anything)),
-    },
+    alike::DEFAULT_FOR_NULL,
     Exception {
         name: "paths-into-texts-and-lists",
         why: "var finds nothing in a text, and a list's first item under what is no index",
@@ -134,7 +130,7 @@ pub(super) const EXCEPTIONS: &[Exception] = &[
         name: "empty-object-is-false",
         why: "{} counts as false; in JavaScript, and so in JSONLogic, it is true",
         always: true,
-        at: At::Truth(|json| matches!(json, Json::Object(fields) if fields.is_empty()).then_some(false)),
+        at: alike::EMPTY_OBJECT_IS_FALSE,
     },
     Exception {
         name: "not-of-an-array",
@@ -342,10 +338,6 @@ fn odd_in(step: &Step<'_>) -> bool {
         }
         _ => false,
     }
-}
-
-fn is_list(name: &str) -> bool {
-    matches!(name, "map" | "filter" | "reduce" | "all" | "some" | "none")
 }
 
 /// Whether the body reads something that the data around the list has.

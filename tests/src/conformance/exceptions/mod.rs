@@ -1,5 +1,6 @@
 //! The peers, and what each is known to do otherwise.
 
+mod alike;
 mod go;
 mod npm;
 mod pypi;

@@ -4,6 +4,7 @@
 use serde_json::Value;
 use weir_core::json::Json;
 
+use super::alike;
 use crate::conformance::exception::{At, Exception};
 use crate::conformance::plain::{Instead, Step, value};
 
@@ -47,7 +48,7 @@ pub(super) const EXCEPTIONS: &[Exception] = &[
         at: At::Step(|step| {
             let constant =
                 |body: &Json| !contains(body, &|json| matches!(json, Json::Object(fields) if fields.len() == 1));
-            (is_list(step.name) && step.operands.get(1).is_none_or(constant)).then_some(Instead::SomeError)
+            (alike::is_list(step.name) && step.operands.get(1).is_none_or(constant)).then_some(Instead::SomeError)
         }),
     },
     Exception {
@@ -56,7 +57,7 @@ pub(super) const EXCEPTIONS: &[Exception] = &[
         always: true,
         at: At::Step(|step| {
             let odd = |list: &Json| !matches!(list, Json::Array(_)) && value::truthy(list);
-            (is_list(step.name) && step.arguments.first().is_some_and(odd)).then_some(Instead::SomeError)
+            (alike::is_list(step.name) && step.arguments.first().is_some_and(odd)).then_some(Instead::SomeError)
         }),
     },
     Exception {
@@ -155,20 +156,15 @@ pub(super) const EXCEPTIONS: &[Exception] = &[
         name: "empty-object-is-false",
         why: "{} counts as false; in JavaScript, and so in JSONLogic, it is true",
         always: false,
-        at: At::Truth(|json| matches!(json, Json::Object(fields) if fields.is_empty()).then_some(false)),
+        at: alike::EMPTY_OBJECT_IS_FALSE,
     },
     Exception {
         name: "missing-takes-null",
         why: "missing and missing_some count null and \"\" as there",
         always: true,
-        at: At::Step(|step| step.name.starts_with("missing").then_some(Instead::Anything)),
+        at: alike::ANY_MISSING,
     },
-    Exception {
-        name: "default-for-null",
-        why: "var gives its default for what is there and null; JSONLogic for what is not there",
-        always: true,
-        at: At::Step(|step| (step.name == "var" && step.operands.len() > 1).then_some(Instead::Anything)),
-    },
+    alike::DEFAULT_FOR_NULL,
     Exception {
         name: "null-as-a-key",
         why: "fractional of a null is null; Weir, as flagd's own Go, takes the implicit key in dialect v2",
@@ -289,10 +285,6 @@ fn is_constant_operation(json: &Json) -> bool {
 
 fn is_own(name: &str) -> bool {
     matches!(name, "starts_with" | "ends_with" | "sem_ver" | "fractional")
-}
-
-fn is_list(name: &str) -> bool {
-    matches!(name, "map" | "filter" | "reduce" | "all" | "some" | "none")
 }
 
 /// Two texts are compared as texts; `===` compares as it is.
