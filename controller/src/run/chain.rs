@@ -7,8 +7,20 @@ use crate::report::{Applied, ProxyStatus, Transition};
 use crate::store::{Entry, Row};
 
 /// Kinds of ledger rows that are decisions, as against events.
-const DECISIONS: [&str; 11] =
-    ["apply", "start", "stage", "done", "rollback", "resume", "kill", "revive", "kill-all", "revive-all", "republish"];
+const DECISIONS: [&str; 12] = [
+    "apply",
+    "start",
+    "stage",
+    "done",
+    "rollback",
+    "pause",
+    "resume",
+    "kill",
+    "revive",
+    "kill-all",
+    "revive-all",
+    "republish",
+];
 
 /// The last decision about each flag, and the last that concerned more than one.
 #[derive(Debug, Default)]
@@ -63,16 +75,19 @@ impl Chains {
         }
     }
 
-    /// Follows the proxies; `current` is the generation published last. Gives those that were applied by the last connected proxy just
-    /// now, for the ledger.
+    /// Follows the proxies; `current` is the generation published last. Gives, for the ledger, those that were applied by the last
+    /// connected proxy just now, and once more those that the last one which had been absent has applied by now.
     pub(super) fn follow(&mut self, proxies: &[ProxyStatus], current: u64) -> Vec<Transition> {
         let mut done = Vec::new();
         for chain in self.0.values_mut() {
             // Once all had it, only who has it may be added: a proxy that restarts later takes nothing away from what was measured.
-            if chain.transition.applied_at_ms.is_none() {
+            let returned = if chain.transition.applied_at_ms.is_some() {
+                welcome(&mut chain.transition, proxies, current)
+            } else {
                 follow(&mut chain.transition, proxies, current);
-            }
-            if chain.open && chain.transition.applied_at_ms.is_some() {
+                false
+            };
+            if returned || (chain.open && chain.transition.applied_at_ms.is_some()) {
                 chain.open = false;
                 done.push(chain.transition.clone());
             }
@@ -82,18 +97,41 @@ impl Chains {
     }
 }
 
+/// A generation that carries the transition, and is not of another history.
+fn reached(transition: &Transition, mark: Option<Mark>, current: u64) -> Option<Mark> {
+    mark.filter(|mark| (transition.generation..=current).contains(&mark.generation))
+}
+
+/// Who has applied it, if the proxy has.
+fn applied_by(transition: &Transition, proxy: &ProxyStatus, current: u64) -> Option<Applied> {
+    let mark = reached(transition, proxy.applied, current)?;
+    let acked_at_ms = reached(transition, proxy.acked, current).map(|mark| mark.at_ms);
+    Some(Applied { proxy: proxy.name.clone(), acked_at_ms, applied_at_ms: mark.at_ms })
+}
+
+/// A proxy without a stream goes on serving what it had: until it is back and has applied the decision, that is not applied everywhere.
+/// True when the last one has it now.
+fn welcome(transition: &mut Transition, proxies: &[ProxyStatus], current: u64) -> bool {
+    let before = transition.absent.len();
+    for proxy in proxies.iter().filter(|proxy| proxy.connected) {
+        // By its address too: the name is the node's, which is not known before the proxy was first read.
+        let is_it = |name: &String| *name == proxy.name || Some(name) == proxy.admin.as_ref();
+        let Some(at) = transition.absent.iter().position(is_it) else { continue };
+        let Some(applied) = applied_by(transition, proxy, current) else { continue };
+        transition.absent.remove(at);
+        transition.applied_at_ms = transition.applied_at_ms.max(Some(applied.applied_at_ms));
+        transition.applied.push(applied);
+    }
+    before > 0 && transition.absent.is_empty()
+}
+
 /// Writes into a transition who has applied it.
 pub(super) fn follow(transition: &mut Transition, proxies: &[ProxyStatus], current: u64) {
-    let reached = |mark: Option<Mark>| mark.filter(|mark| (transition.generation..=current).contains(&mark.generation));
     let mut applied = Vec::new();
     let mut waiting = Vec::new();
     for proxy in proxies.iter().filter(|proxy| proxy.connected) {
-        match reached(proxy.applied) {
-            Some(mark) => applied.push(Applied {
-                proxy: proxy.name.clone(),
-                acked_at_ms: reached(proxy.acked).map(|mark| mark.at_ms),
-                applied_at_ms: mark.at_ms,
-            }),
+        match applied_by(transition, proxy, current) {
+            Some(by) => applied.push(by),
             None => waiting.push(proxy.name.clone()),
         }
     }
@@ -154,6 +192,23 @@ mod tests {
         assert!(chains.follow(&proxies, 8).is_empty(), "told once");
         assert!(chains.follow(&[proxy("a", true, None)], 8).is_empty());
         assert_eq!(chains.get(Some("f")).unwrap().applied_at_ms, Some(150), "a restart takes nothing away");
+    }
+
+    #[test]
+    fn a_proxy_that_was_absent_has_not_applied_it_before_it_is_back() {
+        let mut chains = Chains::default();
+        chains.begin(kill(7), true);
+        let gone = || proxy("b", false, None);
+        let done = chains.follow(&[proxy("a", true, Some((7, 110))), gone()], 7);
+        assert_eq!((done[0].applied_at_ms, done[0].absent.as_slice()), (Some(110), &["b".to_owned()][..]));
+        for still in [gone(), proxy("b", true, None), proxy("b", true, Some((6, 300)))] {
+            assert!(chains.follow(&[proxy("a", true, Some((7, 110))), still.clone()], 7).is_empty(), "{still:?}");
+            assert_eq!(chains.get(Some("f")).unwrap().absent, ["b"]);
+        }
+        // The other restarts meanwhile, which takes nothing away.
+        let done = chains.follow(&[proxy("a", true, None), proxy("b", true, Some((7, 400)))], 7);
+        assert_eq!((done[0].applied_at_ms, done[0].applied.len(), done[0].absent.len()), (Some(400), 2, 0));
+        assert!(chains.follow(&[proxy("b", true, Some((7, 400)))], 7).is_empty(), "told once");
     }
 
     #[test]

@@ -56,7 +56,8 @@ async fn a_kill_holds_though_the_controller_has_just_restarted() {
     whole.applied().await;
     whole
         .until("the kill is applied", |status| {
-            rollout(status).last.as_ref().is_some_and(|last| last.applied_at_ms.is_some())
+            // Also by the proxy that was the last to find the restarted controller.
+            rollout(status).last.as_ref().is_some_and(|last| last.applied_at_ms.is_some() && last.absent.is_empty())
         })
         .await;
     requests(&load, 800).await;
