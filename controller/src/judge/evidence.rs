@@ -22,13 +22,15 @@
 //! # Why no list of starts is kept
 //! Every start is multiplied by the same ratio in a tick, and its weight never changes. So per `rho` the sum over all starts is one
 //! number: when a start begins its weight is added, then the sum is multiplied: `M <- (M + w_k) L` (the form of Shiryaev and Roberts).
-//! That is the sum itself, not an approximation, with nothing dropped.
+//! That is the sum itself, not an approximation. What falls below the smallest double counts as 0, which only lowers evidence.
 //!
 //! Sources: Lindon and Malek, arXiv 2011.03567 (counts); Shiryaev 1963, Roberts 1966 (sums over starts).
 
 use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
+
+use crate::stats::{real, real_to_count};
 
 /// How many ratios are mixed.
 pub const RATIOS: usize = 24;
@@ -39,16 +41,18 @@ const HIGHEST: f64 = 64.0;
 /// A start begins when so much observed time has passed since the one before, milliseconds.
 const START_EVERY_MS: u64 = 10_000;
 
-/// No part of the sum is kept above this (as a natural logarithm; 5e34 : 1). Lowering evidence never makes it invalid, and after a
-/// fault that control shared the judge must not be deaf to the next for as long as the shared one lasted.
+/// No part of the sum is kept above e to this (5e34). Lowering evidence never makes it invalid, and after a fault that control shared the
+/// judge must not be deaf to the next for as long as the shared one lasted.
 const MOST: f64 = 80.0;
 
-/// Where a sum is before the first start: below every weight, and finite, for JSON has no infinity.
-const NOTHING: f64 = -1e300;
+/// A tick with at most so many marks is taken in by products alone: `64^120 e^80` and `64^-120` are within what a double can hold.
+const FEW: f64 = 120.0;
 
 struct Grid {
     ln: [f64; RATIOS],
+    ratio: [f64; RATIOS],
     excess: [f64; RATIOS],
+    most: f64,
 }
 
 static GRID: LazyLock<Grid> = LazyLock::new(|| {
@@ -58,7 +62,7 @@ static GRID: LazyLock<Grid> = LazyLock::new(|| {
         at += step;
         at
     });
-    Grid { ln, excess: ln.map(f64::exp_m1) }
+    Grid { ln, ratio: ln.map(f64::exp), excess: ln.map(f64::exp_m1), most: MOST.exp() }
 });
 
 /// The clock of starts, common to all mixtures that are watched together.
@@ -110,47 +114,103 @@ pub struct Marks {
     pub dispersion: f64,
 }
 
-/// The sum over the starts that have begun, for each ratio, as natural logarithms. Always finite.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
+impl Marks {
+    /// The tick's counts if they are whole, few, and count as they are.
+    fn few(&self) -> Option<(u32, u32)> {
+        let fits = self.dispersion == 1.0 && self.all <= FEW && self.hits <= self.all;
+        fits.then(|| Some((whole(self.hits)?, whole(self.all)?))).flatten()
+    }
+}
+
+/// A small count as what it is; `None` where it has a fraction.
+fn whole(count: f64) -> Option<u32> {
+    let whole = real_to_count(count);
+    (real(whole) == count).then(|| u32::try_from(whole).ok()).flatten()
+}
+
+/// The sum over the starts that have begun, for each ratio; between 0 and e^80.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Stored", into = "Stored")]
 pub struct Mixture([f64; RATIOS]);
 
-impl Default for Mixture {
-    fn default() -> Self {
-        Self([NOTHING; RATIOS])
+/// How a [`Mixture`] is written.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Stored {
+    /// As it is.
+    Sums { sums: [f64; RATIOS] },
+    /// As natural logarithms, as earlier versions did; -1e300 stood for that of 0.
+    Logarithms([f64; RATIOS]),
+}
+
+impl From<Stored> for Mixture {
+    fn from(stored: Stored) -> Self {
+        Self(match stored {
+            Stored::Sums { sums } => sums,
+            Stored::Logarithms(logarithms) => logarithms.map(f64::exp),
+        })
+    }
+}
+
+impl From<Mixture> for Stored {
+    fn from(Mixture(sums): Mixture) -> Self {
+        Self::Sums { sums }
     }
 }
 
 impl Mixture {
     /// A start of that weight (natural logarithm) begins.
     pub fn begin(&mut self, ln_weight: f64) {
+        let weight = ln_weight.exp();
         for sum in &mut self.0 {
-            *sum = ln_add(*sum, ln_weight);
+            *sum += weight;
         }
     }
 
     /// Multiplies every start by the tick's likelihood ratio. At least one must have begun.
     pub fn step(&mut self, marks: Marks) {
+        match marks.few() {
+            Some((hits, all)) => self.multiply(hits, all, marks.tolerated),
+            None => self.multiply_by_logarithm(marks),
+        }
+    }
+
+    /// Without a logarithm: a judge takes 21 of these steps for each limit in each tick.
+    fn multiply(&mut self, hits: u32, all: u32, tolerated: f64) {
+        let for_hits = power(GRID.ratio, hits);
+        let for_all = power(GRID.excess.map(|excess| 1.0 + excess * tolerated), all);
+        for ((sum, up), down) in self.0.iter_mut().zip(for_hits).zip(for_all) {
+            *sum = (*sum * up / down).min(GRID.most);
+        }
+    }
+
+    fn multiply_by_logarithm(&mut self, marks: Marks) {
         let Marks { hits, all, tolerated, dispersion } = marks;
         for ((sum, ln), excess) in self.0.iter_mut().zip(&GRID.ln).zip(&GRID.excess) {
             let ratio = hits * ln - all * (excess * tolerated).ln_1p();
-            *sum = (*sum + ratio / dispersion).clamp(NOTHING, MOST);
+            *sum = (sum.ln() + ratio / dispersion).min(MOST).exp();
         }
     }
 
     /// Natural logarithm of the evidence: the mean over the ratios, and the starts that are yet to come.
     #[must_use]
     pub fn ln_evidence(&self, starts: Starts) -> f64 {
-        let most = self.0.iter().fold(NOTHING, |most, sum| most.max(*sum)).max(starts.waiting().ln());
-        let begun: f64 = self.0.iter().map(|sum| (sum - most).exp()).sum();
-        let mean = begun / f64::from(u32::try_from(RATIOS).unwrap_or(1));
-        most + (mean + (starts.waiting().ln() - most).exp()).ln()
+        let begun: f64 = self.0.iter().sum();
+        (begun / f64::from(u32::try_from(RATIOS).unwrap_or(1)) + starts.waiting()).ln()
     }
 }
 
-/// ln(e^a + e^b) for finite a and b.
-fn ln_add(a: f64, b: f64) -> f64 {
-    a.max(b) + (-(a - b).abs()).exp().ln_1p()
+/// Each to the same power, by squaring.
+fn power(mut base: [f64; RATIOS], mut exponent: u32) -> [f64; RATIOS] {
+    let mut product = [1.0; RATIOS];
+    while exponent > 0 {
+        if exponent % 2 == 1 {
+            product.iter_mut().zip(base).for_each(|(product, base)| *product *= base);
+        }
+        base.iter_mut().for_each(|base| *base *= *base);
+        exponent /= 2;
+    }
+    product
 }
 
 /// Evidence as odds: `340 : 1`, `4.1e6 : 1`, `0.02 : 1`. Takes the natural logarithm.
@@ -227,6 +287,34 @@ mod tests {
             let found = mixture.ln_evidence(starts);
             assert!((found - expected).abs() < 1e-9, "tick {i}: {found} instead of {expected}");
         }
+    }
+
+    /// Few counts are multiplied, many taken by logarithms; both are the same.
+    #[test]
+    fn products_and_logarithms_agree() {
+        let mut rng = fastrand::Rng::with_seed(3);
+        let (mut starts, mut products, mut logarithms) = (Starts::default(), Mixture::default(), Mixture::default());
+        for tick in 0..5_000 {
+            let all = f64::from(rng.u32(0..=120));
+            let hits = (all * rng.f64() * 0.3).floor();
+            let marks = marks(hits, all, rng.f64() * 0.4);
+            if let Some(weight) = starts.pass(1_000) {
+                products.begin(weight);
+                logarithms.begin(weight);
+            }
+            products.step(marks);
+            logarithms.multiply_by_logarithm(marks);
+            let (found, expected) = (products.ln_evidence(starts), logarithms.ln_evidence(starts));
+            assert!((found - expected).abs() < 1e-9, "tick {tick}: {found} instead of {expected}");
+        }
+    }
+
+    #[test]
+    fn sums_that_were_written_as_logarithms_are_read() {
+        let mut logarithms = [-1e300; RATIOS];
+        logarithms[3] = 2.0;
+        let read: Mixture = serde_json::from_value(serde_json::json!(logarithms)).unwrap();
+        assert_eq!((read.0[0], read.0[3]), (0.0, 2f64.exp()));
     }
 
     #[test]

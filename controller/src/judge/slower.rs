@@ -21,7 +21,8 @@ use super::evidence::{Marks, Mixture, Starts};
 use super::latency::Durations;
 use super::tally::{Cells, Tally};
 use crate::observation::Bins;
-use crate::stats::quantile::at_or_above;
+use crate::stats::power::Comparison;
+use crate::stats::quantile::{at_or_above, share_above, upper_edge};
 use crate::stats::{real, whole};
 
 /// A quantile that is to stay below so many times control's.
@@ -40,7 +41,35 @@ impl Multiple {
     pub fn tolerated(self) -> f64 {
         1.0 - self.quantile
     }
+
+    /// The candidate's requests, those that take at least `ratio` times an edge of control's as errors.
+    #[must_use]
+    pub fn slow_of(self, durations: &Bins, edge: u64) -> Tally {
+        let limit = whole(self.ratio * real(edge), u64::MAX);
+        Tally::new(durations.count(), at_or_above(durations, limit))
+    }
+
+    /// Requests of the candidate with which one look (one-sided, 5 %) tells, with that power, a candidate that is just `ratio` times as
+    /// slow from one that is as slow as control: by the share beyond the bin of control's quantile, which is then that of control's own
+    /// requests beyond `1 / ratio` of it. `control_per_request`: requests of control for one of the candidate.
+    #[must_use]
+    pub fn requests(self, control: &Bins, control_per_request: f64, power: f64) -> u64 {
+        let edge = upper_edge(control, self.quantile, 0.0).map_or(0.0, real);
+        let base = share_above(control, edge).max(LEAST_SHARE * self.tolerated());
+        let ratio = (share_above(control, edge / self.ratio) / base).max(LEAST_TIMES);
+        let by_power = Comparison { base, ratio, control_per_request, power }.requests();
+        by_power.max(whole(LEAST_BEYOND / self.tolerated(), u64::MAX))
+    }
 }
+
+/// Nothing may be beyond a last, wide bin: then it is counted as so much of what is tolerated.
+const LEAST_SHARE: f64 = 0.1;
+
+/// A ratio that bins hardly resolve asks for no more than it takes to see a quarter more slow requests.
+const LEAST_TIMES: f64 = 1.25;
+
+/// So many requests must be expected beyond the quantile: with fewer their number is not near to normal.
+const LEAST_BEYOND: f64 = 5.0;
 
 /// Evidence that too many requests are slow beside control's.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -72,8 +101,7 @@ impl Slower {
     /// Takes in a tick with an edge that was known before it. One without durations of the candidate, or of control unless `whole` says
     /// that there is none, carries no information.
     pub fn step(&mut self, tick: &Durations<'_>, multiple: Multiple, edge: u64) {
-        let limit = whole(multiple.ratio * real(edge), u64::MAX);
-        let slow = Tally::new(tick.candidate.count(), at_or_above(tick.candidate, limit));
+        let slow = multiple.slow_of(tick.candidate, edge);
         let control = Tally::new(tick.control.count(), at_or_above(tick.control, edge));
         if slow.requests == 0 || (control.requests == 0 && !tick.whole) {
             return;

@@ -56,6 +56,16 @@ pub fn at_or_above(bins: &Bins, limit_us: u64) -> u64 {
     bins.0.range(limit_us..).map(|(_, bin)| bin.count).sum()
 }
 
+/// The share of values at or above a limit in microseconds, linear within the bin that the limit cuts; 0 without values. For plans.
+#[must_use]
+pub fn share_above(bins: &Bins, limit_us: f64) -> f64 {
+    let above = bins.0.iter().map(|(lower, bin)| {
+        let (lower, width) = (real(*lower), real(bin.width.max(1)));
+        real(bin.count) * ((lower + width - limit_us) / width).clamp(0.0, 1.0)
+    });
+    above.sum::<f64>() / real(bins.count().max(1))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,5 +92,14 @@ mod tests {
         assert_eq!(at_or_above(&bins, 200), 5);
         assert_eq!(at_or_above(&bins, 201), 2);
         assert_eq!(at_or_above(&Bins::default(), 1), 0);
+    }
+
+    #[test]
+    fn a_share_is_linear_within_the_bin_that_the_limit_cuts() {
+        let bins = bins(&[(100, 10, 4), (200, 10, 6)]);
+        for (limit, share) in [(0.0, 1.0), (105.0, 0.8), (150.0, 0.6), (205.0, 0.3), (210.0, 0.0)] {
+            assert!((share_above(&bins, limit) - share).abs() < 1e-12, "{limit}");
+        }
+        assert_eq!(share_above(&Bins::default(), 1.0), 0.0);
     }
 }

@@ -2,17 +2,16 @@
 
 use super::super::bursts::LEAST_SLOW;
 use super::super::limit::quantile_name;
+use super::super::norm::edge;
 use super::super::ruling::{Check, CheckState};
 use super::super::slower::{Multiple, Slower};
 use super::super::words::{count, millis, significant};
 use super::{Case, at_fault, evidence_words};
 use crate::observation::Bins;
-use crate::stats::power::Comparison;
+use crate::stats::normal::Z95_ONE_SIDED;
+use crate::stats::proportion::wilson;
 use crate::stats::quantile::{Quantile, quantile};
 use crate::stats::real;
-
-/// The breach that a stage must have been able to see: so many times the tolerated share of slow requests.
-const BREACH: f64 = 2.0;
 
 pub(super) fn check(case: Case<'_>, multiple: Multiple, slower: &Slower) -> Check {
     let stage = &case.memory.stage;
@@ -39,14 +38,14 @@ fn reference(case: Case<'_>) -> &Bins {
     if case.whole { &stage.reference_durations } else { &stage.control_durations }
 }
 
-/// Requests with which the stage sees with the policy's power that twice as many as tolerated are slow.
+/// Requests with which the stage could have seen, with the policy's power, a candidate at this limit.
 fn need(case: Case<'_>, multiple: Multiple) -> u64 {
-    let (power, stage) = (case.situation.policy.power, &case.memory.stage);
+    let (power, control) = (case.situation.policy.power, reference(case));
     if power <= 0.0 {
         return 1;
     }
-    let control_per_request = real(reference(case).count().max(1)) / real(stage.candidate_durations.count().max(1));
-    Comparison { base: multiple.tolerated(), ratio: BREACH, control_per_request, power }.requests()
+    let of_candidate = case.memory.stage.candidate_durations.count();
+    multiple.requests(control, real(control.count().max(1)) / real(of_candidate.max(1)), power)
 }
 
 fn state(case: Case<'_>, multiple: Multiple, both: (Option<Quantile>, Option<Quantile>), check: &Check) -> CheckState {
@@ -55,15 +54,19 @@ fn state(case: Case<'_>, multiple: Multiple, both: (Option<Quantile>, Option<Qua
         return CheckState::NotEnough;
     }
     match both {
-        (Some(candidate), Some(control)) => {
-            // The intervals are of 95 % each, and reach to the edges of their bins.
-            let beyond = candidate.interval.0 > multiple.ratio * control.interval.1;
-            let slow = real(check.requests) * multiple.tolerated() >= real(LEAST_SLOW);
-            let unclear = check.evidence >= check.evidence_limit || (beyond && slow);
-            if unclear { CheckState::Unclear } else { CheckState::Pass }
-        }
+        (Some(_), Some(_)) if check.evidence >= check.evidence_limit || beyond(case, multiple) => CheckState::Unclear,
+        (Some(_), Some(_)) => CheckState::Pass,
         _ => CheckState::NoData,
     }
+}
+
+/// More of the stage's requests than tolerated take so many times as long as control's quantile, with confidence of 95 %: too little for a
+/// rollback, too much to go on.
+fn beyond(case: Case<'_>, multiple: Multiple) -> bool {
+    let Some(edge) = edge(reference(case), multiple.quantile) else { return false };
+    let slow = multiple.slow_of(&case.memory.stage.candidate_durations, edge);
+    let (slow_ones, all) = (real(slow.errors), real(slow.requests));
+    slow.errors >= LEAST_SLOW && wilson(slow_ones, all, Z95_ONE_SIDED).0 > multiple.tolerated()
 }
 
 fn sentence(check: &Check, multiple: Multiple, slower: &Slower) -> String {

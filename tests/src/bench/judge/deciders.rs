@@ -1,4 +1,4 @@
-//! [`Deciders`]: Weir's evidence and three other rules, fed with the same seconds. Owns the rules; knows no stream.
+//! [`Deciders`]: Weir's evidence, with and without its guards, and three other rules, fed with the same seconds. Owns the rules; knows no stream.
 
 use weir_controller::judge::counted::Sample;
 use weir_controller::judge::guarded::{Guarded, Tick, Tolerated};
@@ -7,8 +7,14 @@ use weir_controller::stats::count::{Counts, share_of};
 use weir_controller::stats::proportion::Hits;
 use weir_controller::stats::{Side, real, real_to_count};
 
+/// How many rules there are.
+pub(super) const COUNT: usize = 5;
+
 /// The rules, in the order of every table.
-pub(super) const RULES: [&str; 4] = ["weir", "threshold", "repeated z", "one e-process"];
+pub(super) const RULES: [&str; COUNT] = ["weir", "weir without guards", "threshold", "repeated z", "one e-process"];
+
+/// Of each rule, whether it rolls back.
+pub(super) type Alarms = [bool; COUNT];
 
 /// Tolerated probability of a false alarm.
 pub(super) const ALPHA: f64 = 0.01;
@@ -17,7 +23,7 @@ pub(super) const ALPHA: f64 = 0.01;
 pub(super) const WINDOW: u64 = 60;
 pub(super) const FAILURES: u32 = 5;
 
-/// All four.
+/// All of them.
 #[derive(Clone)]
 pub(super) struct Deciders {
     ratio: f64,
@@ -54,15 +60,17 @@ impl Deciders {
     }
 
     /// Takes in so many seconds; says of each rule whether it rolls back now.
-    pub(super) fn step(&mut self, candidate: &Cells, control: &Cells, span: u64) -> [bool; 4] {
+    pub(super) fn step(&mut self, candidate: &Cells, control: &Cells, span: u64) -> Alarms {
         let sum = candidate.sum();
         self.candidate.add(sum);
         self.control.add(control.sum());
-        [self.weir(candidate, control, span), self.threshold(sum, span), self.repeated_z(), self.one_start()]
+        let [weir, unguarded] = self.weir(candidate, control, span);
+        [weir, unguarded, self.threshold(sum, span), self.repeated_z(), self.one_start()]
     }
 
-    /// Evidence at 1 / alpha with each cell left out in turn, resting on enough errors and cells; below 1.5 by the dispersion.
-    fn weir(&mut self, candidate: &Cells, control: &Cells, span: u64) -> bool {
+    /// Evidence at 1 / alpha with each cell left out in turn, resting on enough errors and cells; below 1.5 by the dispersion. And the
+    /// same evidence over all cells at once, which one client can decide: what the guards cost.
+    fn weir(&mut self, candidate: &Cells, control: &Cells, span: u64) -> [bool; 2] {
         let dispersion = if self.ratio < 1.5 { self.cells.dispersion() } else { 1.0 };
         let candidate = &Sample::of_errors(candidate.clone());
         let tick = Tick { span_ms: span * 1_000, candidate, control: control.sum(), dispersion };
@@ -70,9 +78,8 @@ impl Deciders {
         self.cells.add(control);
         let enough = -ALPHA.ln();
         // What decides is at most the evidence over all cells, which is cheaper to ask for.
-        self.weir.ln_evidence_of_all() >= enough
-            && self.weir.ln_evidence() >= enough
-            && self.weir.excursion().is_broad()
+        let unguarded = self.weir.ln_evidence_of_all() >= enough;
+        [unguarded && self.weir.ln_evidence() >= enough && self.weir.excursion().is_broad(), unguarded]
     }
 
     /// Error rate of a minute above a fixed limit, for the fifth time. The limit is the ratio times the usual rate.

@@ -1,10 +1,10 @@
-//! The judge against three other ways to decide, on the same simulated streams: how often each takes a healthy candidate back, and how
+//! The judge against four other ways to decide, on the same simulated streams: how often each takes a healthy candidate back, and how
 //! long each takes to find a fault. No proxy is needed; the seeds are fixed, so every number can be had again.
 //!
 //! | module | owns |
 //! |---|---|
 //! | `stream` | what a second of traffic sees: shares, clusters of errors, storms, days, gaps |
-//! | `deciders` | Weir's evidence with its guards, and the three others |
+//! | `deciders` | Weir's evidence with its guards and without, and the three others |
 //! | `pace` | the same for durations |
 //! | `rows` | which streams are run, for how long, and what is counted |
 //! | `table` | what came out |
@@ -18,6 +18,7 @@ mod table;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use anyhow::Result;
 
@@ -53,8 +54,11 @@ pub fn measure(effort: Effort) -> Result<Table> {
     let rows = rows::rows(effort);
     let mut told = Vec::with_capacity(rows.len());
     for row in &rows {
-        eprintln!("{}", row.name());
-        told.push(row.told(&all(row, effort.runs)));
+        let began = Instant::now();
+        let line = row.told(&all(row, effort.runs));
+        // A full run takes hours: what is known is told at once.
+        eprintln!("{line} ({} s)", began.elapsed().as_secs());
+        told.push(line);
     }
     Ok(Table::new(effort, told))
 }

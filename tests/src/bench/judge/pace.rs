@@ -1,4 +1,4 @@
-//! [`Paced`]: simulated durations, and four rules on their quantile beside control's. Owns chance and the rules for latency; knows no row.
+//! [`Paced`]: simulated durations, and five rules on their quantile beside control's. Owns chance and the rules for latency; knows no row.
 
 use weir_controller::judge::bursts::Around;
 use weir_controller::judge::latency::Durations;
@@ -12,7 +12,7 @@ use weir_controller::stats::proportion::{Hits, two_proportions};
 use weir_controller::stats::quantile::{at_or_above, quantile};
 use weir_controller::stats::{Side, real, real_to_count};
 
-use super::deciders::{ALPHA, FAILURES, WINDOW};
+use super::deciders::{ALPHA, Alarms, COUNT, FAILURES, WINDOW};
 use super::stream::{RATE, poisson};
 
 /// What the durations are like.
@@ -80,7 +80,7 @@ impl Paced {
     }
 
     /// So many seconds that begin at `second`; says of each rule whether it rolls back now.
-    pub(super) fn next(&mut self, second: u64, span: u64) -> [bool; 4] {
+    pub(super) fn next(&mut self, second: u64, span: u64) -> Alarms {
         let wave = usize::from(self.pace.waves && (second / 900) % 2 == 1);
         let seconds = real(span);
         let candidate = draw(&mut self.rng, &self.candidate[wave], RATE * self.pace.share * seconds);
@@ -88,25 +88,26 @@ impl Paced {
         let known = edge(&self.norm.bins(), self.pace.quantile);
         let Some(edge) = known else {
             self.norm.add(&control, span * 1_000);
-            return [false; 4];
+            return [false; COUNT];
         };
         let requests = candidate.count();
         self.cells = Cells([(); 20].map(|()| Tally::new(requests / 20, 0)));
         let slow_from = real_to_count((self.multiple.ratio * real(edge)).ceil());
         self.slow.0.add(Tally::new(requests, at_or_above(&candidate, slow_from)));
         self.slow.1.add(Tally::new(control.count(), at_or_above(&control, edge)));
-        let told =
-            [self.weir(&candidate, &control, span, edge), self.threshold(&candidate, span), self.z(), self.one()];
+        let [weir, unguarded] = self.weir(&candidate, &control, span, edge);
+        let told = [weir, unguarded, self.threshold(&candidate, span), self.z(), self.one()];
         self.norm.add(&control, span * 1_000);
         told
     }
 
-    fn weir(&mut self, candidate: &Bins, control: &Bins, span: u64, edge: u64) -> bool {
+    fn weir(&mut self, candidate: &Bins, control: &Bins, span: u64, edge: u64) -> [bool; 2] {
         let tick = Durations { span_ms: span * 1_000, candidate, control, cells: &self.cells, whole: false };
         self.slower.step(&tick, self.multiple, edge);
         let (recent, even) = (Recent::default(), Cells([Tally::new(1, 0); 20]));
         let around = Around { recent: &recent, control: &even };
-        self.slower.ln_evidence(false) >= -ALPHA.ln() && self.slower.is_broad(self.multiple, around)
+        let unguarded = self.slower.ln_evidence(false) >= -ALPHA.ln();
+        [unguarded && self.slower.is_broad(self.multiple, around), unguarded]
     }
 
     /// The quantile of a minute above ratio times the usual one, for the fifth time.

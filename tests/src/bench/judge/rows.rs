@@ -1,7 +1,7 @@
 //! [`Row`]: one line of the table: a stream, how long it is healthy, what happens then. Owns what is simulated.
 
 use super::Effort;
-use super::deciders::{ALPHA, Deciders, RULES};
+use super::deciders::{ALPHA, Alarms, COUNT, Deciders, RULES};
 use super::pace::{Pace, Paced};
 use super::stream::{RATE, Shape, Stream, World};
 use super::table::{Cell, Told};
@@ -38,8 +38,8 @@ enum Kind {
 /// What one run gave for each rule: false alarm in the healthy time, and seconds from the fault to the rollback.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Outcome {
-    pub(super) false_alarm: [bool; 4],
-    pub(super) found_after: [Option<u64>; 4],
+    pub(super) false_alarm: Alarms,
+    pub(super) found_after: [Option<u64>; COUNT],
 }
 
 /// Seconds after which a fault counts as not found.
@@ -152,7 +152,7 @@ impl Simulated {
         }
     }
 
-    fn next(&mut self, second: u64, span: u64) -> [bool; 4] {
+    fn next(&mut self, second: u64, span: u64) -> Alarms {
         match self {
             Self::Errors(both) => {
                 let (candidate, control) = both.0.next(second, span);
@@ -218,7 +218,7 @@ impl Row {
                 *had |= alarm;
             }
             // Where only alarms count and every rule has had one, nothing can come any more.
-            if fault.is_none() && outcome.false_alarm == [true; 4] {
+            if fault.is_none() && outcome.false_alarm == [true; COUNT] {
                 break;
             }
             second += self.tick;
@@ -232,7 +232,7 @@ impl Row {
 
     /// What all runs say together.
     pub(super) fn told(&self, outcomes: &[Outcome]) -> Told {
-        let cells = [0, 1, 2, 3].map(|rule| {
+        let cells = std::array::from_fn::<_, COUNT, _>(|rule| {
             let alarms = outcomes.iter().filter(|o| o.false_alarm[rule]).count();
             match self.kind {
                 Kind::FalseAlarms { .. } => Cell::alarms(alarms, outcomes.len()),
@@ -252,8 +252,8 @@ impl Row {
     }
 }
 
-fn find(simulated: &mut Simulated, from: u64) -> [Option<u64>; 4] {
-    let mut found = [None; 4];
+fn find(simulated: &mut Simulated, from: u64) -> [Option<u64>; COUNT] {
+    let mut found = [None; COUNT];
     for after in 1..=PATIENCE {
         for (found, alarm) in found.iter_mut().zip(simulated.next(from + after, 1)) {
             if alarm && found.is_none() {

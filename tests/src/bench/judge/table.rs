@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::Effort;
-use super::deciders::{ALPHA, RULES};
+use super::deciders::{ALPHA, COUNT, RULES};
 use crate::bench::report::machine;
 
 /// The whole.
@@ -14,7 +14,7 @@ pub struct Table {
     /// Name of the bench.
     pub bench: &'static str,
     /// What the rules are.
-    pub rules: [(&'static str, &'static str); 4],
+    pub rules: [(&'static str, &'static str); COUNT],
     /// Tolerated probability of a false alarm.
     pub alpha: f64,
     /// Requests a second.
@@ -77,11 +77,12 @@ impl Cell {
 
 impl Table {
     pub(super) fn new(effort: Effort, rows: Vec<Told>) -> Self {
-        let [weir, threshold, z, one] = RULES;
+        let [weir, unguarded, threshold, z, one] = RULES;
         Self {
             bench: "judge",
             rules: [
                 (weir, "evidence of 100 : 1 with each cell left out in turn, from 5 errors in 3 cells"),
+                (unguarded, "the same evidence over all cells: what the guards against one bad client cost"),
                 (threshold, "error rate of a minute above ratio times 1 %, for the fifth time"),
                 (z, "one-sided z test against the ratio, p below 0.01 in any second"),
                 (one, "evidence of 100 : 1 from the counts since the beginning"),
@@ -111,6 +112,13 @@ impl fmt::Display for Cell {
     }
 }
 
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let cells: String = self.rules.iter().map(|(_, cell)| format!(" {cell} |")).collect();
+        write!(f, "| {} |{cells}", self.row)
+    }
+}
+
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { rules, alpha, runs, rows, machine, tick_s, .. } = self;
@@ -123,10 +131,9 @@ impl fmt::Display for Table {
         }
         writeln!(f, "healthy: runs with a false rollback; fault: seconds to the rollback, median (p95)\n")?;
         writeln!(f, "| |{}", rules.map(|(name, _)| format!(" {name} |")).concat())?;
-        writeln!(f, "|---|---|---|---|---|")?;
+        writeln!(f, "|---|{}", "---|".repeat(COUNT))?;
         for told in rows {
-            let cells: String = told.rules.iter().map(|(_, cell)| format!(" {cell} |")).collect();
-            writeln!(f, "| {} |{cells}", told.row)?;
+            writeln!(f, "{told}")?;
         }
         write!(f, "\non {machine}")
     }
