@@ -94,6 +94,12 @@ pub(crate) fn run(program: &str, profile: Profile, arguments: &[String]) -> Resu
     Err(error).with_context(|| format!("cannot start {}", path.display()))
 }
 
+/// Runs a bench of one of our crates, with criterion's own arguments.
+pub(crate) fn bench(package: &str, bench: &str, arguments: &[String]) -> Result<()> {
+    let workspace = Workspace::load()?;
+    succeed(cargo(&workspace).args(["bench", "--quiet", "--package", package, "--bench", bench, "--"]).args(arguments))
+}
+
 /// Builds filter, trapping filter and controller and finds an Envoy; gives the environment variables by which `weir-tests` finds them.
 pub(crate) fn parts(workspace: &Workspace, profile: Profile) -> Result<Vec<(&'static str, PathBuf)>> {
     tools::rust_targets(&workspace.root, &["wasm32-wasip1"])?;

@@ -66,10 +66,11 @@ enum Verb {
     /// Measures, and writes what it measured.
     #[command(
         after_help = "Examples:\n  cargo xtask bench kill --report kill.json\n  cargo xtask bench rollback --report rollback.json\n  \
-                            cargo xtask bench judge --quick\n  cargo xtask bench evaluate --report evaluate.json"
+                            cargo xtask bench judge --quick\n  cargo xtask bench judge-speed\n  cargo xtask bench evaluate --report evaluate.json"
     )]
     Bench {
-        /// Passed on: `kill`, `rollback`, `judge` or `evaluate`, `--report FILE`.
+        /// Passed on: `kill`, `rollback`, `judge`, `judge-speed` or `evaluate`, `--report FILE` (not judge-speed: criterion keeps its reports
+        /// under target/criterion).
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
         rest: Vec<String>,
     },
@@ -80,6 +81,9 @@ fn main() -> ExitCode {
         Verb::Demo { rest } => build::run("demo", build::Profile::Dev, &rest),
         Verb::Bench { rest } if rest.first().is_some_and(|bench| bench == "evaluate") => {
             engines::run(rest.get(1..).unwrap_or_default())
+        }
+        Verb::Bench { rest } if rest.first().is_some_and(|bench| bench == "judge-speed") => {
+            build::bench("weir-controller", "tick", rest.get(1..).unwrap_or_default())
         }
         Verb::Bench { rest } => build::run("bench", build::Profile::Release, &rest),
         Verb::Test(selection) => steps::run(steps::Set::All, &selection),

@@ -1,4 +1,4 @@
-//! `cargo xtask bench kill|rollback|judge|judge-speed`: the times that users feel, and how right the judge is.
+//! `cargo xtask bench kill|rollback|judge`: the times that users feel, and how right the judge is.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -36,8 +36,6 @@ enum Which {
         #[arg(long)]
         fast: bool,
     },
-    /// How long a tick takes to judge: 1,000 proxies, 10 rollouts.
-    JudgeSpeed,
 }
 
 #[tokio::main]
@@ -53,7 +51,6 @@ async fn main() -> ExitCode {
             let effort = Effort { runs: runs.unwrap_or(effort.runs), ..effort };
             judge::measure(effort).and_then(|table| told(&table, report))
         }
-        Which::JudgeSpeed => judge::speed::measure(runs.unwrap_or(50)).and_then(|speed| told(&speed, report)),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

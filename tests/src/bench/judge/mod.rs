@@ -12,7 +12,6 @@
 mod deciders;
 mod pace;
 mod rows;
-pub mod speed;
 mod stream;
 mod table;
 
