@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use serde_json::json;
 use weir_controller::observation::{Bin, Bins, CellCounts, FlagCounts, Observation, VariantCounts};
 use weir_controller::observe::merge;
@@ -30,7 +30,7 @@ fn tick(criterion: &mut Criterion) {
     let ready = || (0..PROXIES).map(|_| counts.clone()).collect::<Vec<_>>();
 
     let mut group = criterion.benchmark_group("tick");
-    group.sample_size(30).throughput(Throughput::Elements(u64::from(PROXIES)));
+    group.sample_size(30);
     group.bench_function("1,000 proxies x 10 rollouts: add up and judge", |bencher| {
         let both = || (ready(), rollouts.clone());
         bencher.iter_batched(
