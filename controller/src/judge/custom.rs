@@ -27,7 +27,7 @@ pub struct Custom {
 }
 
 /// Who is asked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
     /// Prometheus, in PromQL with placeholders.
@@ -131,7 +131,8 @@ impl Custom {
     pub fn of(custom: &custom::Custom) -> Vec<Self> {
         let (source, keeps) = match &custom.source {
             custom::Source::Query { query, max, min, ratio, difference } => {
-                let keeps = [max.map(Keep::Max), min.map(Keep::Min), ratio.map(Keep::Ratio), difference.map(Keep::Difference)];
+                let keeps =
+                    [max.map(Keep::Max), min.map(Keep::Min), ratio.map(Keep::Ratio), difference.map(Keep::Difference)];
                 (Source::Query(query.clone()), keeps.into_iter().flatten().collect())
             }
             custom::Source::Webhook(webhook) => (Source::Webhook(webhook.clone()), vec![Keep::Yes]),
@@ -182,7 +183,9 @@ impl Custom {
             (Keep::Min(min), _, Some(value)) => (beyond(value < min, control.is_some_and(|c| c < min)), why),
             (Keep::Ratio(ratio), _, Some(value)) => match control {
                 None => nobody("control"),
-                Some(control) if control < 0.0 => (Standing::Unknown, "control's value is below 0, so that a ratio says nothing".into()),
+                Some(control) if control < 0.0 => {
+                    (Standing::Unknown, "control's value is below 0, so that a ratio says nothing".into())
+                }
                 Some(control) => (beyond(value > ratio * control, false), why),
             },
             (Keep::Difference(difference), _, Some(value)) => match control {
@@ -300,8 +303,12 @@ mod tests {
     #[test]
     fn so_many_answers_in_a_row_decide_and_none_alone() {
         use CheckState::{Fail, NoData, Pass, Shared, Unclear};
-        let (good, bad, both, none) =
-            (value(Some(1.0), Some(1.0)), value(Some(3.0), Some(1.0)), value(Some(3.0), Some(3.0)), value(None, Some(1.0)));
+        let (good, bad, both, none) = (
+            value(Some(1.0), Some(1.0)),
+            value(Some(3.0), Some(1.0)),
+            value(Some(3.0), Some(3.0)),
+            value(None, Some(1.0)),
+        );
         let unknown = said(Said::Unknown);
         for (answers, state) in [
             (vec![], NoData),
@@ -399,13 +406,16 @@ mod tests {
         let limit = limit(Keep::Ratio(2.0));
         let mut memory = told(&limit, Part::Baseline, &[value(None, Some(1.0)), value(None, None)]);
         assert_eq!(memory.state(&limit), CheckState::NoData, "there is no candidate before the first stage");
-        let tick = |answer, part| Tick { span_ms: EVERY_MS, since_ms: 60_000, answer: Some(answer), part };
+        let step = |memory: &mut Answers, candidate: f64, control: Option<f64>, part| {
+            let answer = &value(Some(candidate), control);
+            memory.step(&limit, &Tick { span_ms: EVERY_MS, since_ms: 60_000, answer: Some(answer), part });
+        };
         memory.begin_stage();
-        memory.step(&limit, &tick(&value(Some(3.0), Some(2.0)), Part::Both));
+        step(&mut memory, 3.0, Some(2.0), Part::Both);
         memory.begin_stage();
-        memory.step(&limit, &tick(&value(Some(3.0), None), Part::Whole));
+        step(&mut memory, 3.0, None, Part::Whole);
         assert_eq!(memory.state(&limit), CheckState::Pass);
-        memory.step(&limit, &tick(&value(Some(4.5), Some(9.0)), Part::Whole));
+        step(&mut memory, 4.5, Some(9.0), Part::Whole);
         assert_eq!((memory.row(), memory.last().unwrap().control), (1, Some(2.0)));
         let without = told(&limit, Part::Whole, &[value(Some(1.0), Some(1.0))]);
         assert_eq!(without.state(&limit), CheckState::NoData, "control was never asked for");

@@ -151,7 +151,8 @@ mod tests {
             Guardrail::on(Metric::Custom(custom::Custom { name: name.to_owned(), source, every, failures: 2 }))
         };
         let query = "rate(x{v=\"$variant\"}[1m])".to_owned();
-        let query = custom::Source::Query { query, max: Some(0.1), min: Some(-3.0), ratio: Some(2.0), difference: Some(0.0) };
+        let query =
+            custom::Source::Query { query, max: Some(0.1), min: Some(-3.0), ratio: Some(2.0), difference: Some(0.0) };
         let webhook = custom::Source::Webhook("smoke".to_owned());
         let guardrails = [custom("oom", query), custom("errors", webhook)];
         let limits: Vec<Limit> = guardrails.iter().flat_map(Limit::of).collect();

@@ -133,7 +133,9 @@ impl Policy {
     pub fn sick_above(&self) -> f64 {
         let ceilings = self.limits.iter().filter(|limit| !limit.dry_run).filter_map(|limit| match limit.bound {
             Bound::Max { counter: Counter::Errors, max } => Some(max),
-            Bound::Max { .. } | Bound::Ratio { .. } | Bound::Latency(_) | Bound::LatencyRatio(_) | Bound::Custom(_) => None,
+            Bound::Max { .. } | Bound::Ratio { .. } | Bound::Latency(_) | Bound::LatencyRatio(_) | Bound::Custom(_) => {
+                None
+            }
         });
         ceilings.reduce(f64::min).unwrap_or(SICK)
     }

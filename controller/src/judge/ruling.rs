@@ -153,6 +153,12 @@ impl Check {
     pub fn decides(&self) -> bool {
         !self.dry_run
     }
+
+    /// It is what others answer: neither evidence nor requests.
+    #[must_use]
+    pub fn is_custom(&self) -> bool {
+        matches!(self.metric.as_str(), "query" | "webhook")
+    }
 }
 
 /// Requests and errors that a ruling rests on.

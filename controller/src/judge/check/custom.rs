@@ -68,9 +68,5 @@ fn reason(why: &str) -> String {
 
 /// The first check that decides and of which nothing is known, in words.
 pub(in super::super) fn unanswered<'a>(mut checks: impl Iterator<Item = &'a Check>) -> Option<&'a Check> {
-    checks.find(|check| is_custom(check) && check.state == CheckState::NoData)
-}
-
-fn is_custom(check: &Check) -> bool {
-    matches!(check.metric.as_str(), "query" | "webhook")
+    checks.find(|check| check.is_custom() && check.state == CheckState::NoData)
 }

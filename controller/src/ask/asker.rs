@@ -1,0 +1,181 @@
+//! [`Asker`]: asks what there is to ask, each in its own time, all at once, and never one before the last answer of the same is in. Glue:
+//! what is sent and what an answer says is `prometheus`'s and `webhook`'s.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use weir_core::custom::{filled, has_variant};
+
+use super::client::Client;
+use super::sources::{Endpoint, Sources};
+use super::{Answers, Question, prometheus, webhook};
+use crate::clock::Clock;
+use crate::judge::custom::Source;
+use crate::observation::{CustomAnswer, Said};
+
+/// So many are asked at the same time; others wait for a place, so that a hundred rollouts do not use up all sockets.
+const AT_ONCE: usize = 64;
+/// Nothing is asked: whoever begins to be is told of by the channel.
+const IDLE: Duration = Duration::from_secs(3_600);
+
+/// Asks for the rollouts under way.
+#[derive(Debug)]
+pub struct Asker {
+    questions: watch::Receiver<Arc<Vec<Question>>>,
+    answers: Answers,
+    asking: Asking,
+    schedule: BTreeMap<Question, Turn>,
+}
+
+/// When a question comes next.
+#[derive(Clone, Copy, Debug)]
+enum Turn {
+    /// At that moment of the monotonic clock.
+    At(u64),
+    /// After its answer: it was asked at that moment.
+    AfterAnswer(u64),
+}
+
+#[derive(Clone, Debug)]
+struct Asking {
+    sources: Arc<Sources>,
+    client: Client,
+    clock: Clock,
+    places: Arc<Semaphore>,
+}
+
+impl Asker {
+    /// One that asks whatever `questions` holds, and puts what it learns into `answers`.
+    #[must_use]
+    pub fn new(
+        sources: Arc<Sources>,
+        clock: Clock,
+        questions: watch::Receiver<Arc<Vec<Question>>>,
+        answers: Answers,
+    ) -> Self {
+        let asking = Asking { sources, client: Client::default(), clock, places: Arc::new(Semaphore::new(AT_ONCE)) };
+        Self { questions, answers, asking, schedule: BTreeMap::new() }
+    }
+
+    /// Asks until nobody says any more what to ask.
+    pub async fn run(mut self) {
+        let mut under_way = JoinSet::new();
+        loop {
+            self.plan();
+            for question in self.due() {
+                let (asking, answers) = (self.asking.clone(), self.answers.clone());
+                under_way.spawn(async move {
+                    let (asked_ms, answer) = asking.ask(&question).await;
+                    answers.put(question.clone(), asked_ms, answer);
+                    question
+                });
+            }
+            let rest = self.rest();
+            tokio::select! {
+                changed = self.questions.changed() => if changed.is_err() { return },
+                Some(joined) = under_way.join_next() => match joined {
+                    Ok(question) => self.answered(&question),
+                    Err(error) => tracing::error!(%error, "a custom check's question broke off"),
+                },
+                () = tokio::time::sleep(rest) => {}
+            }
+        }
+    }
+
+    /// A new question is asked at once; one that is not asked any more is forgotten.
+    fn plan(&mut self) {
+        let questions = self.questions.borrow_and_update().clone();
+        self.schedule.retain(|question, _| questions.contains(question));
+        for question in questions.iter() {
+            self.schedule.entry(question.clone()).or_insert(Turn::At(0));
+        }
+    }
+
+    fn due(&mut self) -> Vec<Question> {
+        let now_ms = self.asking.clock.monotonic_ms();
+        let mut due = Vec::new();
+        for (question, turn) in &mut self.schedule {
+            if matches!(turn, Turn::At(at_ms) if *at_ms <= now_ms) {
+                *turn = Turn::AfterAnswer(now_ms);
+                due.push(question.clone());
+            }
+        }
+        due
+    }
+
+    fn answered(&mut self, question: &Question) {
+        if let Some(turn) = self.schedule.get_mut(question)
+            && let Turn::AfterAnswer(asked_ms) = *turn
+        {
+            *turn = Turn::At(asked_ms.saturating_add(question.every_ms));
+        }
+    }
+
+    fn rest(&self) -> Duration {
+        let now_ms = self.asking.clock.monotonic_ms();
+        let next = self.schedule.values().filter_map(|turn| match turn {
+            Turn::At(at_ms) => Some(at_ms.saturating_sub(now_ms)),
+            Turn::AfterAnswer(_) => None,
+        });
+        next.min().map_or(IDLE, Duration::from_millis)
+    }
+}
+
+impl Asking {
+    /// When it was asked, and what came back.
+    async fn ask(&self, question: &Question) -> (u64, CustomAnswer) {
+        // Closed by nobody.
+        let _place = self.places.acquire().await;
+        let asked_ms = self.clock.monotonic_ms();
+        let answer = match &question.source {
+            Source::Query(query) => match &self.sources.prometheus {
+                Some(endpoint) => self.query(endpoint, question, query).await,
+                None => unknown("weir.toml has no [prometheus] (any more)".to_owned()),
+            },
+            Source::Webhook(name) => match self.sources.webhooks.get(name) {
+                Some(endpoint) => self.webhook(endpoint, question).await,
+                None => unknown(format!("weir.toml has no [webhooks.{name}] (any more)")),
+            },
+        };
+        (asked_ms, answer)
+    }
+
+    /// Both values at the same instant. What goes wrong with either makes the answer unknown: one side alone may be half the truth.
+    async fn query(&self, endpoint: &Endpoint, question: &Question, query: &str) -> CustomAnswer {
+        let at_ms = self.clock.now_ms();
+        let of = |variant: &str| self.value(endpoint, filled(query, &question.flag, variant), at_ms);
+        let values = match has_variant(query) {
+            true => tokio::try_join!(of(&question.candidate), of(&question.control)),
+            false => of(&question.candidate).await.map(|value| (value, None)),
+        };
+        match values {
+            Ok((candidate, control)) => CustomAnswer { candidate, control, ..CustomAnswer::default() },
+            Err(why) => unknown(why),
+        }
+    }
+
+    async fn value(&self, endpoint: &Endpoint, query: String, at_ms: u64) -> Result<Option<f64>, String> {
+        let form = prometheus::form(&query, at_ms);
+        let reply = self.client.post(endpoint, prometheus::PATH, prometheus::KIND, form).await;
+        let reply = reply.map_err(|error| super::tidy(&format!("Prometheus gave {error}")))?;
+        prometheus::read(reply.status, &reply.body)
+    }
+
+    async fn webhook(&self, endpoint: &Endpoint, question: &Question) -> CustomAnswer {
+        let body = webhook::body(question).to_string();
+        match self.client.post(endpoint, "", "application/json", body).await {
+            Ok(reply) => {
+                let (answer, why) = webhook::read(reply.status, &reply.body);
+                CustomAnswer { answer: Some(answer), why, ..CustomAnswer::default() }
+            }
+            Err(error) => unknown(super::tidy(&format!("the webhook gave {error}"))),
+        }
+    }
+}
+
+fn unknown(why: String) -> CustomAnswer {
+    CustomAnswer { answer: Some(Said::Unknown), why, ..CustomAnswer::default() }
+}
