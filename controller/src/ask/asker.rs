@@ -179,3 +179,102 @@ impl Asking {
 fn unknown(why: String) -> CustomAnswer {
     CustomAnswer { answer: Some(Said::Unknown), why, ..CustomAnswer::default() }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::ask::sources::address;
+    use crate::observation::Observation;
+
+    /// Answers every connection with this once it has read something; `None` answers never.
+    async fn server(answer: Option<&'static str>) -> SocketAddr {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let here = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            let mut hung = Vec::new();
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let Some(answer) = answer else {
+                    hung.push(stream);
+                    continue;
+                };
+                let _ = stream.read(&mut [0; 4_096]).await;
+                let head = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", answer.len());
+                stream.write_all(format!("{head}{answer}").as_bytes()).await.unwrap();
+            }
+        });
+        here
+    }
+
+    fn endpoint(server: SocketAddr) -> Endpoint {
+        let timeout = Duration::from_millis(200);
+        Endpoint { url: address(&format!("http://{server}/x")).unwrap(), timeout, token: None }
+    }
+
+    fn question(name: &str, source: Source) -> Question {
+        Question {
+            flag: "f".to_owned(),
+            name: name.to_owned(),
+            attempt: 1,
+            stage: Some(0),
+            weight_ppm: 50_000,
+            control: "a".to_owned(),
+            candidate: "b".to_owned(),
+            source,
+            every_ms: 50,
+        }
+    }
+
+    /// Waits until a tick would have an answer of that name.
+    async fn taken(answers: &Answers, name: &str, asked: &[Question]) -> CustomAnswer {
+        let waiting = async {
+            loop {
+                let mut observation = Observation::default();
+                answers.take_into(&mut observation, u64::MAX, asked);
+                if let Some(answer) = observation.flags.get("f").and_then(|flag| flag.custom.get(name)) {
+                    return CustomAnswer { age_ms: 0, ..answer.clone() };
+                }
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), waiting).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_hangs_is_unknown_in_its_time_and_keeps_nobody_waiting() {
+        let vector = r#"{"status":"success","data":{"resultType":"vector","result":[{"value":[1,"0.5"]}]}}"#;
+        let (good, hangs) = (server(Some(vector)).await, server(None).await);
+        let gone = TcpListener::bind(("127.0.0.1", 0)).await.unwrap().local_addr().unwrap();
+        let webhooks = [("hangs", hangs), ("gone", gone)].map(|(name, here)| (name.to_owned(), endpoint(here)));
+        let sources = Arc::new(Sources { prometheus: Some(endpoint(good)), webhooks: webhooks.into() });
+        let webhook = |name: &str| question(name, Source::Webhook(name.to_owned()));
+        let asked = vec![
+            question("both", Source::Query("x{v=\"$variant\"}".to_owned())),
+            question("one", Source::Query("up".to_owned())),
+            webhook("hangs"),
+            webhook("gone"),
+            webhook("nobody"),
+        ];
+        let (questions, watched) = watch::channel(Arc::new(Vec::new()));
+        let answers = Answers::default();
+        let asking = tokio::spawn(Asker::new(sources, Clock::system(), watched, answers.clone()).run());
+        questions.send_replace(Arc::new(asked.clone()));
+        let value = |control| CustomAnswer { candidate: Some(0.5), control, ..CustomAnswer::default() };
+        // More than once, while the one that hangs is not answered yet.
+        for _ in 0..2 {
+            assert_eq!(taken(&answers, "both", &asked).await, value(Some(0.5)));
+        }
+        assert_eq!(taken(&answers, "one", &asked).await, value(None));
+        let no_answer = "the webhook gave no answer within 200 ms".to_owned();
+        assert_eq!(taken(&answers, "hangs", &asked).await, unknown(no_answer));
+        assert!(taken(&answers, "gone", &asked).await.why.contains("refused"));
+        assert_eq!(taken(&answers, "nobody", &asked).await.why, "weir.toml has no [webhooks.nobody] (any more)");
+        drop(questions);
+        tokio::time::timeout(Duration::from_secs(10), asking).await.unwrap().unwrap();
+    }
+}
