@@ -143,13 +143,17 @@ impl Asking {
         (asked_ms, answer)
     }
 
-    /// Both values at the same instant. What goes wrong with either makes the answer unknown: one side alone may be half the truth.
+    /// Both values at the same instant. What goes wrong with either makes the answer unknown: one side alone may be half the truth. Who has
+    /// no requests is not asked for: the candidate before the first stage, control at 100 %, where a share of its requests would be 0 by 0.
     async fn query(&self, endpoint: &Endpoint, question: &Question, query: &str) -> CustomAnswer {
         let at_ms = self.clock.now_ms();
         let of = |variant: &str| self.value(endpoint, filled(query, &question.flag, variant), at_ms);
-        let values = match has_variant(query) {
-            true => tokio::try_join!(of(&question.candidate), of(&question.control)),
-            false => of(&question.candidate).await.map(|value| (value, None)),
+        let values = if !has_variant(query) || question.is_whole() {
+            of(&question.candidate).await.map(|value| (value, None))
+        } else if question.stage.is_none() {
+            of(&question.control).await.map(|value| (None, value))
+        } else {
+            tokio::try_join!(of(&question.candidate), of(&question.control))
         };
         match values {
             Ok((candidate, control)) => CustomAnswer { candidate, control, ..CustomAnswer::default() },
@@ -255,6 +259,8 @@ mod tests {
         let webhook = |name: &str| question(name, Source::Webhook(name.to_owned()));
         let asked = vec![
             question("both", Source::Query("x{v=\"$variant\"}".to_owned())),
+            Question { stage: None, ..question("baseline", Source::Query("x{v=\"$variant\"}".to_owned())) },
+            Question { weight_ppm: 1_000_000, ..question("whole", Source::Query("x{v=\"$variant\"}".to_owned())) },
             question("one", Source::Query("up".to_owned())),
             webhook("hangs"),
             webhook("gone"),
@@ -269,7 +275,11 @@ mod tests {
         for _ in 0..2 {
             assert_eq!(taken(&answers, "both", &asked).await, value(Some(0.5)));
         }
-        assert_eq!(taken(&answers, "one", &asked).await, value(None));
+        for name in ["one", "whole"] {
+            assert_eq!(taken(&answers, name, &asked).await, value(None));
+        }
+        let of_control = CustomAnswer { candidate: None, ..value(Some(0.5)) };
+        assert_eq!(taken(&answers, "baseline", &asked).await, of_control);
         let no_answer = "the webhook gave no answer within 200 ms".to_owned();
         assert_eq!(taken(&answers, "hangs", &asked).await, unknown(no_answer));
         assert!(taken(&answers, "gone", &asked).await.why.contains("refused"));

@@ -2,6 +2,8 @@
 //!
 //! They are those of the attempt's own plan, not of the present document: a document applied later does not change the rule under way.
 
+use weir_core::share::WHOLE;
+
 use crate::judge::custom::Source;
 use crate::rollout::{Phase, RolloutState};
 
@@ -55,6 +57,12 @@ impl Question {
             });
         }
         questions
+    }
+
+    /// Everybody has the candidate.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.weight_ppm >= WHOLE
     }
 
     /// The word of the rollout's phase.
