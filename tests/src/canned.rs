@@ -98,7 +98,7 @@ async fn accept(listener: TcpListener, state: Arc<Mutex<State>>) {
 async fn answer(state: Arc<Mutex<State>>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
     let (head, body) = request.into_parts();
     // A body that breaks off is one that was not sent.
-    let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let asked = Asked { headers: head.headers, body: String::from_utf8_lossy(&body).into_owned() };
     let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
     state.asked.push(asked);
