@@ -6,6 +6,7 @@
 //! In reading order:
 //! - [`settings`]: `weir.toml`, checked; [`clock`]: the time, asked for in one place
 //! - [`observation`]: what one tick saw; [`observe`]: how it is read from the proxies
+//! - [`ask`]: what custom checks ask of a Prometheus and of webhooks
 //! - [`stats`]: statistics, pure; [`calc`]: the same by hand; [`judge`]: from counts to a verdict, pure; [`rollout`]: what verdicts and persons make of a rollout, pure
 //! - [`replay`]: what a policy would have done to a recorded history, pure
 //! - [`study`]: what documents say, asked without a proxy, pure
@@ -15,6 +16,7 @@
 //! - [`run`]: the loop that owns all state
 //! - [`report`]: what is told of it; [`api`]: over HTTP; [`cli`]: to people
 pub mod api;
+pub mod ask;
 pub mod calc;
 pub mod cli;
 pub mod clock;

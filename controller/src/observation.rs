@@ -39,6 +39,41 @@ pub struct FlagCounts {
     /// Mirrored requests whose answers were compared. Absent where none are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shadow: Option<Box<ShadowCounts>>,
+    /// What custom checks were answered, by their name: only what came in with this tick. Absent where nothing did.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub custom: BTreeMap<String, CustomAnswer>,
+}
+
+/// What a custom check was answered.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CustomAnswer {
+    /// How long before the tick's end it was asked, milliseconds.
+    pub age_ms: u64,
+    /// What the query gives for the candidate; `None` if it gives nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub candidate: Option<f64>,
+    /// What the same query gives for control at the same instant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub control: Option<f64>,
+    /// What a webhook says; of a query only `unknown`, where it could not be asked or its answer is no number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answer: Option<Said>,
+    /// In words: what a webhook adds, or why nothing is known.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub why: String,
+}
+
+/// A word of a custom check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Said {
+    /// Good.
+    Yes,
+    /// Not good.
+    No,
+    /// Nobody knows: the candidate neither goes on nor back for it.
+    Unknown,
 }
 
 /// What happened to one variant in a tick.

@@ -6,6 +6,7 @@ mod targets;
 
 use std::path::{Path, PathBuf};
 
+use weir_controller::ask::{prometheus, webhook};
 use weir_controller::judge::analysis::Analysis;
 use weir_controller::observation::Observation;
 use weir_controller::observe::admin::ServerInfo;
@@ -32,6 +33,12 @@ fn answers_of_admin_interfaces() {
 }
 
 #[test]
+fn answers_to_custom_checks() {
+    run(targets::answer, "answer");
+    run(targets::answer, "stats");
+}
+
+#[test]
 fn histories() {
     run(targets::history, "history");
     run(targets::history, "stats");
@@ -51,6 +58,12 @@ fn what_fuzzing_begins_with_is_read() {
     for path in kept("stats").into_iter().filter(|path| !found(path)) {
         let bytes = std::fs::read(&path).unwrap();
         assert!(stats::parse(&bytes).is_ok() || ServerInfo::parse(&bytes).is_ok(), "{}", path.display());
+    }
+    for path in kept("answer").into_iter().filter(|path| !found(path)) {
+        let bytes = std::fs::read(&path).unwrap();
+        let said = serde_json::from_slice::<serde_json::Value>(&bytes).unwrap()["answer"].is_string();
+        let understood = !webhook::read(200, &bytes).1.contains("is not");
+        assert!(prometheus::read(200, &bytes).is_ok() || (said && understood), "{}", path.display());
     }
 }
 

@@ -130,6 +130,8 @@ codes! {
     "The body of a request to the API, or the JSON given to `weir calc` and `weir judge`: the finding names the field and what it takes."
     Conflict "E-CONFLICT" Error "users would change variant without a decision"
     "A rollout under way, or ended at 100 %, has put users on its candidate; this document takes it away from them at once. Roll back or make the candidate the defaultVariant first, or `weir apply --force --reason WHY`."
+    Source "E-SOURCE" Error "a custom check that this controller can't ask"
+    "A guardrail with a `query` needs `[prometheus]` in the controller's `weir.toml`, one with a `webhook` needs `[webhooks.NAME]` there. A document names a webhook and never has its address. Without a controller nobody knows, so only `weir apply` and the API say it.\n\n`[webhooks.smoke]` and `url = \"http://127.0.0.1:8080/smoke\"` go with `{\"webhook\": \"smoke\"}`"
     LostKey "D-UNKNOWN-KEY" Defect "a key that flagd passes over"
     "flagd's engines load the document and act as if the key were not there (its Python engine refuses the flag). Mostly it is misspelt.\n\n`\"defaultVarient\": \"on\"` -> `\"defaultVariant\": \"on\"`"
     RepeatedKey "D-DUPLICATE-KEY" Defect "a key stands twice"

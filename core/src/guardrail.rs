@@ -1,10 +1,11 @@
 //! [`Guardrail`]: a limit that the candidate must keep, and what becomes of a rollout that can't be decided. Owns what may be limited;
 //! knows neither counts nor evidence.
 
+use crate::custom::Custom;
 use crate::share::Share;
 
 /// A limit that the candidate must keep.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Guardrail {
     /// What is limited, and how.
     pub metric: Metric,
@@ -14,8 +15,8 @@ pub struct Guardrail {
     pub weight: f64,
 }
 
-/// What is limited. At least one of a ratio and a ceiling is there.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// What is limited. Of what is counted or timed, at least one of a ratio and a ceiling is there.
+#[derive(Clone, Debug, PartialEq)]
 pub enum Metric {
     /// Requests that ended in a certain way, as a share of all requests.
     Counted {
@@ -35,6 +36,8 @@ pub enum Metric {
         /// At most so many microseconds. `None`: no ceiling.
         max_us: Option<u64>,
     },
+    /// What somebody else answers.
+    Custom(Custom),
 }
 
 /// A way to end that a guardrail can count.

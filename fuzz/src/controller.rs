@@ -1,5 +1,6 @@
-//! Bytes that the controller reads: what proxies' admin interfaces answer, and recorded histories.
+//! Bytes that the controller reads: what proxies' admin interfaces, a Prometheus and webhooks answer, and recorded histories.
 
+use weir_controller::ask::{prometheus, webhook};
 use weir_controller::judge::analysis::Analysis;
 use weir_controller::observation::Observation;
 use weir_controller::observe::admin::ServerInfo;
@@ -14,6 +15,18 @@ const SEPARATOR: char = '\u{1e}';
 pub fn stats(bytes: &[u8]) {
     let _info = ServerInfo::parse(bytes);
     let _stats = stats::parse(bytes);
+}
+
+/// An answer to a custom check, of either kind: a number that is none never counts, and no words of others go on without end.
+pub fn answer(bytes: &[u8]) {
+    for status in [200, 204, 400, 503] {
+        match prometheus::read(status, bytes) {
+            Ok(number) => assert!(number.is_none_or(f64::is_finite)),
+            Err(why) => assert!(why.chars().count() < 300, "{why}"),
+        }
+        let (_said, why) = webhook::read(status, bytes);
+        assert!(why.chars().count() < 300 && !why.contains(char::is_control), "{why}");
+    }
 }
 
 /// A history, a line a tick, and behind the separator the form of an analysis: told under both the guardrails alone and, if the form is right, with it.

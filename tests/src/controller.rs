@@ -28,6 +28,8 @@ pub struct Setup {
     pub wasm: PathBuf,
     /// How often it looks and judges, such as `1s`.
     pub tick: &'static str,
+    /// Further tables of `weir.toml`.
+    pub further: String,
 }
 
 /// A controller and its directory; both gone when dropped.
@@ -78,7 +80,7 @@ impl Controller {
     }
 
     fn settings(&self) -> String {
-        let Setup { proxies, wasm, tick } = &self.setup;
+        let Setup { proxies, wasm, tick, further } = &self.setup;
         let mut text = format!(
             "database = {:?}\ntick = {tick:?}\n[api]\nlisten = \"{}\"\n[xds]\nlisten = \"{}\"\nresource = \"weir\"\n\
              [filter]\nwasm = {wasm:?}\nfailure_policy = \"fail_reload\"\nvm_id = \"weir\"\n",
@@ -90,6 +92,7 @@ impl Controller {
             // Writing to a string cannot fail.
             let _ = write!(text, "[[proxies]]\nadmin = \"http://{admin}\"\n");
         }
+        text.push_str(further);
         text
     }
 

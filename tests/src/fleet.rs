@@ -35,7 +35,8 @@ impl Fleet {
     pub async fn start(proxies: usize, document: &str, tick: &'static str) -> Result<Self> {
         let control = Upstream::start("control", document::HEADER).await?;
         let candidate = Upstream::start("candidate", document::HEADER).await?;
-        let mut controller = Controller::new(Setup { proxies: Vec::new(), wasm: parts::wasm()?, tick })?;
+        let setup = Setup { proxies: Vec::new(), wasm: parts::wasm()?, tick, further: String::new() };
+        let mut controller = Controller::new(setup)?;
         let mut envoys = Vec::with_capacity(proxies);
         for number in 1..=proxies {
             let site = Site {

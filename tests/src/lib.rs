@@ -5,8 +5,10 @@
 //! |---|---|
 //! | `process` | a child process that does not outlive its handle, its log, and the signals that end a program |
 //! | `poll` | waiting for a condition until a deadline |
-//! | `parts` | where the built parts are: Envoy, filter, controller |
+//! | `parts` | where the built parts are: Envoy, filter, controller, Prometheus |
 //! | `http` | one request over a connection of its own |
+//! | `canned` | a small server that says what it is told to: in the place of an exporter, or of a webhook |
+//! | `prometheus` | a Prometheus that scrapes one target |
 //! | `upstream` | a small server with fault knobs, in the place of control or candidate |
 //! | `load` | sticky users at a steady rate, and a record of every request |
 //! | `bootstrap` | the files of `envoy-config/`, with ports, paths and documents put in |
@@ -22,6 +24,7 @@
 
 pub mod bench;
 pub mod bootstrap;
+pub mod canned;
 pub mod conformance;
 pub mod controller;
 pub mod demo;
@@ -33,4 +36,5 @@ pub mod load;
 pub mod parts;
 pub mod poll;
 pub mod process;
+pub mod prometheus;
 pub mod upstream;

@@ -42,6 +42,14 @@ pub fn weir() -> Result<PathBuf> {
     find("WEIR_BIN", "debug/weir")
 }
 
+/// A Prometheus.
+///
+/// # Errors
+/// There is none, and which command installs it.
+pub fn prometheus() -> Result<PathBuf> {
+    find("WEIR_PROMETHEUS", "tools/prometheus/usr/bin/prometheus")
+}
+
 fn find(variable: &str, below_target: &str) -> Result<PathBuf> {
     let path = std::env::var_os(variable).map_or_else(|| root().join("target").join(below_target), PathBuf::from);
     if !path.is_file() {

@@ -10,13 +10,14 @@ use clap::Args;
 use crate::build::{Workspace, cargo, succeed};
 
 /// Target, and whether it needs the controller.
-const TARGETS: [(&str, bool); 7] = [
+const TARGETS: [(&str, bool); 8] = [
     ("document", false),
     ("rule", false),
     ("snapshot", false),
     ("request", false),
     ("name", false),
     ("stats", true),
+    ("answer", true),
     ("history", true),
 ];
 
@@ -31,7 +32,7 @@ const TIMEOUT: &str = "5";
 /// What is fuzzed, and for how long.
 #[derive(Args)]
 pub(crate) struct Fuzz {
-    /// document, rule, snapshot, request, name, stats or history; all, one after the other, if none is named.
+    /// document, rule, snapshot, request, name, stats, answer or history; all, one after the other, if none is named.
     target: Option<String>,
     /// Each target's time, in seconds.
     #[arg(long, value_name = "N", default_value_t = 10)]

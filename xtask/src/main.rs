@@ -2,7 +2,7 @@
 //!
 //! | module | owns |
 //! |---|---|
-//! | `tools` | what is not Rust and not ours: Envoy, Node, the wasm test runner; finds it, or installs it under `target/tools` |
+//! | `tools` | what is not Rust and not ours: Envoy, Prometheus, Node, the wasm test runner; finds it, or installs it under `target/tools` |
 //! | `build` | what the demo, the benches and the tests run: filter, trapping filter, controller, and the programs of `tests/` |
 //! | `steps` | the steps of `test` and `check`, one after the other, timed |
 //! | `engines` | the bench of our evaluator beside other engines, in a workspace of its own |

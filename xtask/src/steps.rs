@@ -168,7 +168,8 @@ fn docs(workspace: &Workspace, _: &[String]) -> Result<()> {
 
 /// One test after the other: each starts Envoys and loads of its own, and measures.
 fn envoy(workspace: &Workspace, rest: &[String]) -> Result<()> {
-    let environment = parts(workspace, Profile::Dev)?;
+    let mut environment = parts(workspace, Profile::Dev)?;
+    environment.push(("WEIR_PROMETHEUS", tools::prometheus(&workspace.target)?));
     succeed(
         cargo(workspace)
             .args(["test", "--package", "weir-tests", "--test", "envoy", "--", "--test-threads", "1"])

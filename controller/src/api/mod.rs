@@ -9,6 +9,7 @@ mod study;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use weir_core::check::{self, Examined, Finding, Limits, Severity};
 use weir_core::document::Document;
 
+use crate::ask::Sources;
 use crate::report::{self, Answer, Failure, FindingText, StaleFlags, Status};
 use crate::rollout::Command;
 use crate::run::{Handle, Order, Refused, update};
@@ -41,12 +43,14 @@ pub struct Valid {
 }
 
 /// What documents are held to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Demands {
     /// The operator's limits.
     pub limits: Limits,
     /// Defects are allowed without asking.
     pub allow_defects: bool,
+    /// Whom custom checks can ask.
+    pub sources: Arc<Sources>,
 }
 
 #[derive(Clone)]
@@ -63,7 +67,7 @@ impl FromRef<Served> for Handle {
 
 impl FromRef<Served> for Demands {
     fn from_ref(served: &Served) -> Self {
-        served.demands
+        served.demands.clone()
     }
 }
 
@@ -146,6 +150,7 @@ async fn validate(
     fields.finish()?;
     let most = if strict { None } else { Some(Severity::Warning) };
     let Checked { document, findings, .. } = checked(text, demands.limits, most).await?;
+    answerable(&demands, &document)?;
     let rollouts = document.flags.iter().filter(|flag| flag.rollout.is_some()).count();
     let findings = findings.into_iter().map(FindingText::from).collect();
     Ok(Json(Valid { flags: document.flags.len(), rollouts, findings }))
@@ -163,6 +168,7 @@ async fn apply(
     fields.finish()?;
     let most = if allowed { Severity::Defect } else { Severity::Warning };
     let Checked { text, document, findings } = checked(text, demands.limits, Some(most)).await?;
+    answerable(&demands, &document)?;
     let defects = findings.iter().filter(|finding| finding.severity == Severity::Defect).count();
     let order = Order::Apply { text, document: Box::new(document), force, defects, reason };
     let Json(answer) = obeyed(&handle, order, wait).await?;
@@ -235,6 +241,19 @@ async fn checked(text: String, limits: Limits, most: Option<Severity>) -> Result
         }
         _ => Err(refused(&examined)),
     }
+}
+
+/// A custom check that nobody can be asked for would never be decided.
+fn answerable(demands: &Demands, document: &Document) -> Result<(), Error> {
+    let findings = demands.sources.missing(document);
+    if findings.is_empty() {
+        return Ok(());
+    }
+    let error = format!(
+        "the document has {} custom checks that this controller can't ask; nothing was changed",
+        findings.len()
+    );
+    Err(Error::findings(StatusCode::UNPROCESSABLE_ENTITY, error, findings))
 }
 
 fn refused(examined: &Examined) -> Error {

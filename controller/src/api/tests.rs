@@ -115,6 +115,21 @@ async fn every_verb_has_its_endpoint() {
 }
 
 #[tokio::test]
+async fn a_document_with_checks_that_nobody_here_can_be_asked_for_is_refused_with_each_of_them() {
+    let served = served().await;
+    let custom = r#""guardrails": [ { "query": "up", "name": "up", "min": 1 }, { "webhook": "smoke" }, "#;
+    let document = json!({ "document": DOCUMENT.replace(r#""guardrails": [ "#, custom) });
+    for verb in ["apply", "validate"] {
+        let (status, failure) = served.post(verb, document.clone()).await;
+        assert_eq!(status, 422, "{failure}");
+        let place = "$.weir.rollouts.checkout.guardrails";
+        assert_eq!(paths(&failure), [format!("{place}[0].query"), format!("{place}[1].webhook")]);
+        assert_eq!(failure["findings"][0]["code"], "E-SOURCE");
+    }
+    assert_eq!(served.status().await.document, None);
+}
+
+#[tokio::test]
 async fn bad_input_is_refused_with_every_fault_and_changes_nothing() {
     let served = served().await;
     served.post("apply", json!({ "document": DOCUMENT })).await;

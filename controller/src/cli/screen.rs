@@ -161,6 +161,11 @@ impl Screen<'_> {
             CheckState::NotEnough => ("not enough", BOLD),
             CheckState::NoData => ("no data", BOLD),
         };
+        let dry_run = if check.dry_run { " · dry run" } else { "" };
+        let state = self.style.paint(colour, &format!("{word:<10}"));
+        if check.is_custom() {
+            return format!("{:<17} {state} {}{dry_run}", check.name, check.sentence);
+        }
         let value = check.value.map_or_else(|| "-".to_owned(), |value| measure(check, value));
         let control = check.control.map_or_else(String::new, |value| format!(", control {}", measure(check, value)));
         let limit = match check.name.ends_with("-ratio") {
@@ -175,11 +180,9 @@ impl Screen<'_> {
             (None, Some(missing)) if missing > 0 => format!(" · decides in {} requests", count(missing)),
             _ => String::new(),
         };
-        let dry_run = if check.dry_run { " · dry run" } else { "" };
         format!(
-            "{:<17} {} {value}{control}, limit {limit} · {} of {} requests · evidence {} {}{forecast}{dry_run}",
+            "{:<17} {state} {value}{control}, limit {limit} · {} of {} requests · evidence {} {}{forecast}{dry_run}",
             check.name,
-            self.style.paint(colour, &format!("{word:<10}")),
             check.requests,
             check.requests_needed,
             bar(check.evidence, check.evidence_limit),
@@ -315,6 +318,13 @@ mod tests {
             dry_run: true,
             ..check.clone()
         };
+        let asked = Check {
+            name: "gpu-oom/max".to_owned(),
+            metric: "query".to_owned(),
+            sentence: "gpu-oom 0.031 against a limit of 0.02 (0.004 in control), 2 of 3 in a row".to_owned(),
+            state: CheckState::Unclear,
+            ..Check::default()
+        };
         RolloutStatus {
             flag: "checkout".to_owned(),
             attempt: 2,
@@ -333,7 +343,7 @@ mod tests {
                 decides_in_ms: Some(90_000),
                 remarks: Vec::new(),
                 scope: None,
-                checks: vec![check, slow],
+                checks: vec![check, slow, asked],
                 score: Some(100.0),
                 numbers: Numbers { observed_ms: 42_000, ..Numbers::default() },
                 transition: None,
@@ -394,6 +404,7 @@ ALARM (refused, since 1 s): a refused it
   verdict  hold: checkout: the stage lasts 10 min · decides in ~90 s
   errors-max        pass       0.42 %, control 0.40 %, limit 1.00 % · 480 of 300 requests · evidence [###.......] 3.3 : 1
   latency-p95-ratio not enough 212.0 ms, control 201.0 ms, limit 1.5 x control · 480 of 300 requests · evidence [###.......] 3.3 : 1 · decides in about 90 s, or 4,200 requests · dry run
+  gpu-oom/max       unclear    gpu-oom 0.031 against a limit of 0.02 (0.004 in control), 2 of 3 in a row
   score    100 of 100, by weight of the checks that pass
 
 proxies

@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 use tracing_subscriber::EnvFilter;
 
+use crate::ask::{Answers, Asker};
 use crate::clock::Clock;
 use crate::observe::{Cumulative, Directory, Observer, ObserverSettings, ProxySight};
 use crate::publish::{Publisher as _, XdsPublisher};
@@ -59,10 +60,14 @@ async fn serve_until_signal(settings: &Settings, ready_file: Option<&Path>) -> a
     let to_proxies = Arc::new(publisher.clone());
     let (handle, looped) = run::spawn(move || Engine::open(store, to_proxies, clock, expected)).await?;
     let mut parts = Parts::default();
-    let (router, ending) = (crate::api::router(handle.clone(), settings.demands), parts.end());
+    let (router, ending) = (crate::api::router(handle.clone(), settings.demands.clone()), parts.end());
     parts.run("the xDS server", xds.serve(parts.end()));
     parts.run("the API", async move { axum::serve(api, router).with_graceful_shutdown(ending).await });
-    parts.run("the observer", observe(observer, settings.tick, handle.clone(), parts.end()));
+    let answers = Answers::default();
+    let asker = Asker::new(Arc::clone(&settings.sources), clock, handle.questions(), answers.clone());
+    parts.run("the custom checks", ask(asker, parts.end()));
+    let looking = Looking { observer, answers, clock, every: settings.tick };
+    parts.run("the observer", observe(looking, handle.clone(), parts.end()));
     parts.run("the proxies' reports", follow(publisher, handle.clone(), parts.end()));
 
     tracing::info!("ready: {ready}, database {}", settings.database.display());
@@ -114,15 +119,19 @@ fn is_settled(status: &Status) -> bool {
     status.generation == 0 || status.proxies.iter().filter(|proxy| proxy.connected && proxy.admin.is_some()).all(has)
 }
 
+/// What a tick is made of.
+struct Looking {
+    observer: Observer,
+    answers: Answers,
+    clock: Clock,
+    every: Duration,
+}
+
 /// Looks at the proxies once a tick; a look that takes longer costs the ticks that it overlaps, and nobody else. It makes way for a kill: what
 /// a look costs a proxy's main thread, the configuration on its way would wait for.
-async fn observe(
-    mut observer: Observer,
-    every: Duration,
-    handle: Handle,
-    end: impl Future<Output = ()>,
-) -> anyhow::Result<()> {
-    let mut ticks = tokio::time::interval(every);
+async fn observe(looking: Looking, handle: Handle, end: impl Future<Output = ()>) -> anyhow::Result<()> {
+    let Looking { mut observer, answers, clock, every } = looking;
+    let (mut ticks, questions) = (tokio::time::interval(every), handle.questions());
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut status = handle.status();
     let looking = async {
@@ -130,7 +139,8 @@ async fn observe(
             ticks.tick().await;
             // Over or not, the look is taken: a proxy that never takes it must not hide the others.
             drop(tokio::time::timeout(WAY, status.wait_for(|status| is_settled(status))).await);
-            let tick = Box::new(observer.tick().await);
+            let mut tick = Box::new(observer.tick().await);
+            answers.take_into(&mut tick.observation, clock.monotonic_ms(), &questions.borrow());
             let cumulative = serde_json::to_string(observer.cumulative()).ok();
             if !handle.send(Event::Observed { tick, cumulative }).await {
                 return;
@@ -138,6 +148,12 @@ async fn observe(
         }
     };
     tokio::select! { () = looking => {}, () = end => {} }
+    Ok(())
+}
+
+/// Asks what custom checks want to know; it waits for answers in nobody's place.
+async fn ask(asker: Asker, end: impl Future<Output = ()>) -> anyhow::Result<()> {
+    tokio::select! { () = asker.run() => {}, () = end => {} }
     Ok(())
 }
 

@@ -4,11 +4,12 @@ use serde::{Deserialize, Serialize};
 use weir_core::guardrail::{Counter, Guardrail, Metric};
 
 use super::counted;
+use super::custom::Custom;
 use super::latency::Ceiling;
 use super::slower::Multiple;
 
 /// One limit: a guardrail with a ratio and a ceiling is two.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub struct Limit {
     /// What must be kept.
@@ -23,7 +24,7 @@ pub struct Limit {
 }
 
 /// What must be kept.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Bound {
     /// What is counted at most so many times control's rate.
@@ -48,6 +49,8 @@ pub enum Bound {
     Latency(Ceiling),
     /// A quantile of the duration at most so many times control's.
     LatencyRatio(Multiple),
+    /// What somebody else answers is as it must be.
+    Custom(Custom),
 }
 
 fn one() -> f64 {
@@ -58,21 +61,23 @@ impl Limit {
     /// Those of a guardrail.
     #[must_use]
     pub fn of(guardrail: &Guardrail) -> Vec<Self> {
-        let (ratio, max) = match guardrail.metric {
-            Metric::Counted { counter, ratio, max } => (
-                ratio.map(|ratio| Bound::Ratio { counter, ratio }),
-                max.map(|max| Bound::Max { counter, max: max.fraction() }),
-            ),
-            Metric::Latency { quantile, ratio, max_us } => (
-                ratio.map(|ratio| Bound::LatencyRatio(Multiple { quantile, ratio })),
-                max_us.map(|max_us| Bound::Latency(Ceiling { quantile, max_us })),
-            ),
+        let bounds: Vec<Bound> = match &guardrail.metric {
+            Metric::Counted { counter, ratio, max } => {
+                let ratio = ratio.map(|ratio| Bound::Ratio { counter: *counter, ratio });
+                ratio.into_iter().chain(max.map(|max| Bound::Max { counter: *counter, max: max.fraction() })).collect()
+            }
+            Metric::Latency { quantile, ratio, max_us } => {
+                let quantile = *quantile;
+                let ratio = ratio.map(|ratio| Bound::LatencyRatio(Multiple { quantile, ratio }));
+                ratio.into_iter().chain(max_us.map(|max_us| Bound::Latency(Ceiling { quantile, max_us }))).collect()
+            }
+            Metric::Custom(custom) => Custom::of(custom).into_iter().map(Bound::Custom).collect(),
         };
         let Guardrail { dry_run, weight, .. } = *guardrail;
-        ratio.into_iter().chain(max).map(|bound| Self { bound, dry_run, weight }).collect()
+        bounds.into_iter().map(|bound| Self { bound, dry_run, weight }).collect()
     }
 
-    /// Its name in checks: `errors-ratio`, `timeouts-max`, `latency-p95`, `latency-p95-ratio`.
+    /// Its name in checks: `errors-ratio`, `timeouts-max`, `latency-p95`, `latency-p95-ratio`, `gpu-oom/max`.
     #[must_use]
     pub fn name(&self) -> String {
         match &self.bound {
@@ -80,6 +85,7 @@ impl Limit {
             Bound::Max { counter, .. } => format!("{}-max", counter.name()),
             Bound::Latency(ceiling) => format!("latency-{}", quantile_name(ceiling.quantile)),
             Bound::LatencyRatio(multiple) => format!("latency-{}-ratio", quantile_name(multiple.quantile)),
+            Bound::Custom(custom) => custom.check_name(),
         }
     }
 
@@ -89,12 +95,27 @@ impl Limit {
         matches!(self.bound, Bound::Latency(_) | Bound::LatencyRatio(_))
     }
 
-    /// What is counted; `None` for latency.
+    /// It is judged by evidence, and takes its part of alpha: all but what others answer.
+    #[must_use]
+    pub fn is_statistical(&self) -> bool {
+        self.custom().is_none()
+    }
+
+    /// What others answer.
+    #[must_use]
+    pub fn custom(&self) -> Option<&Custom> {
+        match &self.bound {
+            Bound::Custom(custom) => Some(custom),
+            Bound::Ratio { .. } | Bound::Max { .. } | Bound::Latency(_) | Bound::LatencyRatio(_) => None,
+        }
+    }
+
+    /// What is counted; `None` for latency and custom checks.
     #[must_use]
     pub fn counter(&self) -> Option<Counter> {
         match self.bound {
             Bound::Ratio { counter, .. } | Bound::Max { counter, .. } => Some(counter),
-            Bound::Latency(_) | Bound::LatencyRatio(_) => None,
+            Bound::Latency(_) | Bound::LatencyRatio(_) | Bound::Custom(_) => None,
         }
     }
 }
@@ -108,6 +129,8 @@ pub fn quantile_name(quantile: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use weir_core::custom;
+
     use super::*;
 
     #[test]
@@ -119,6 +142,25 @@ mod tests {
         let names: Vec<String> = limits.iter().map(Limit::name).collect();
         assert_eq!(names, ["errors-ratio", "errors-max", "latency-p95"]);
         assert!(limits.iter().all(|limit| !limit.dry_run && limit.weight == 1.0));
+    }
+
+    #[test]
+    fn a_custom_check_is_a_limit_for_each_of_its_numbers_and_is_restored_exactly() {
+        let custom = |name: &str, source| {
+            let every = weir_core::span::Span::from_ms(1_000);
+            Guardrail::on(Metric::Custom(custom::Custom { name: name.to_owned(), source, every, failures: 2 }))
+        };
+        let query = "rate(x{v=\"$variant\"}[1m])".to_owned();
+        let query =
+            custom::Source::Query { query, max: Some(0.1), min: Some(-3.0), ratio: Some(2.0), difference: Some(0.0) };
+        let webhook = custom::Source::Webhook("smoke".to_owned());
+        let guardrails = [custom("oom", query), custom("errors", webhook)];
+        let limits: Vec<Limit> = guardrails.iter().flat_map(Limit::of).collect();
+        let names: Vec<String> = limits.iter().map(Limit::name).collect();
+        assert_eq!(names, ["oom/max", "oom/min", "oom/ratio", "oom/difference", "errors/answer"]);
+        let text = serde_json::to_string(&limits).unwrap();
+        assert_eq!(serde_json::from_str::<Vec<Limit>>(&text).unwrap(), limits, "{text}");
+        assert!(limits.iter().all(|limit| !limit.settles() && !limit.is_statistical() && limit.counter().is_none()));
     }
 
     #[test]

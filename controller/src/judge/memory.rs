@@ -8,6 +8,7 @@ use super::analysis::{Gathered, Seen};
 use super::baseline::Baseline;
 use super::bursts::Around;
 use super::counted::{self, Results, Sample};
+use super::custom::{self, Part};
 use super::guarded::Tolerated;
 use super::limit::{Bound, Limit};
 use super::mismatch::Split;
@@ -16,7 +17,7 @@ use super::policy::Policy;
 use super::recent::{Piece, Recent};
 use super::situation::{Situation, Stage};
 use super::tally::{Cells, Tally};
-use super::watch::{Terms, Tick, Watch};
+use super::watch::{Evidence, Terms, Tick, Watch};
 use crate::observation::{Bins, Observation, VariantCounts};
 
 /// A limit that leaves less room than this above control's rate is judged with counts divided by the dispersion between cells: errors
@@ -101,6 +102,8 @@ impl Memory {
         for (limit, watch) in policy.limits.iter().zip(&mut self.watches) {
             if limit.settles() {
                 *watch = Watch::new(limit);
+            } else if let Evidence::Custom(answers) = &mut watch.evidence {
+                answers.begin_stage();
             }
         }
     }
@@ -116,6 +119,7 @@ impl Memory {
         self.gathered.absorb(situation, &Seen { observation, dispersion });
         self.recent.add(&piece(situation.policy, observation.span_ms, candidate, control));
         self.elapsed_ms = self.elapsed_ms.saturating_add(observation.span_ms);
+        self.answered(situation, observation);
         match situation.stage {
             Some(stage) => {
                 let whole = stage.is_whole();
@@ -131,6 +135,25 @@ impl Memory {
         counted::add(&mut self.control_results, &control.results);
     }
 
+    /// Custom checks take in what they were answered.
+    fn answered(&mut self, situation: &Situation<'_>, observation: &Observation) {
+        let span_ms = observation.span_ms;
+        let (part, since_ms) = match situation.stage {
+            None => (Part::Baseline, self.elapsed_ms),
+            Some(stage) => {
+                let part = if stage.is_whole() { Part::Whole } else { Part::Both };
+                (part, self.stage.elapsed_ms.saturating_add(span_ms))
+            }
+        };
+        let answers = observation.flags.get(situation.flag).map(|flag| &flag.custom);
+        for (limit, watch) in situation.policy.limits.iter().zip(&mut self.watches) {
+            if let (Some(limit), Evidence::Custom(memory)) = (limit.custom(), &mut watch.evidence) {
+                let answer = answers.and_then(|answers| answers.get(&limit.name));
+                memory.step(limit, &custom::Tick { span_ms, since_ms, answer, part });
+            }
+        }
+    }
+
     /// Every limit takes in the tick. What it is held against (dispersion, edge) was known before.
     fn watch(&mut self, situation: &Situation<'_>, tick: &Tick<'_>) {
         let settled = self.is_settled(situation.policy);
@@ -138,13 +161,13 @@ impl Memory {
         let mut watches = std::mem::take(&mut self.watches);
         let around = self.around();
         for (i, (limit, watch)) in situation.policy.limits.iter().zip(&mut watches).enumerate() {
-            if limit.settles() && !settled {
+            if (limit.settles() && !settled) || !limit.is_statistical() {
                 continue;
             }
             let tolerated = self.tolerated(situation, limit);
-            let edge = match limit.bound {
+            let edge = match &limit.bound {
                 Bound::LatencyRatio(multiple) => norm::edge(&norm, multiple.quantile),
-                Bound::Ratio { .. } | Bound::Max { .. } | Bound::Latency(_) => None,
+                Bound::Ratio { .. } | Bound::Max { .. } | Bound::Latency(_) | Bound::Custom(_) => None,
             };
             let enough = situation.policy.evidence_limit(limit);
             let dispersion = self.spread(limit).dispersion(tolerated);
@@ -211,14 +234,16 @@ impl Memory {
     #[must_use]
     pub fn tolerated(&self, situation: &Situation<'_>, limit: &Limit) -> Tolerated {
         let whole = situation.stage.is_some_and(|stage| stage.is_whole());
-        match limit.bound {
+        match &limit.bound {
             Bound::Ratio { counter, ratio } if whole => {
-                Tolerated::Rate((ratio * self.reference(counter).interval().1).min(0.999))
+                Tolerated::Rate((ratio * self.reference(*counter).interval().1).min(0.999))
             }
-            Bound::Ratio { ratio, .. } => Tolerated::Ratio(ratio),
-            Bound::Max { max, .. } => Tolerated::Rate(max),
+            Bound::Ratio { ratio, .. } => Tolerated::Ratio(*ratio),
+            Bound::Max { max, .. } => Tolerated::Rate(*max),
             Bound::Latency(ceiling) => Tolerated::Rate(ceiling.tolerated()),
             Bound::LatencyRatio(multiple) => Tolerated::Rate(multiple.tolerated()),
+            // Never asked for: what others answer is held against nothing that is counted.
+            Bound::Custom(_) => Tolerated::Rate(1.0),
         }
     }
 
@@ -263,11 +288,11 @@ fn is_empty(gathered: &Gathered) -> bool {
 }
 
 fn piece(policy: &Policy, span_ms: u64, candidate: &VariantCounts, control: &VariantCounts) -> Piece {
-    let beyond = |limit: &Limit| match limit.bound {
+    let beyond = |limit: &Limit| match &limit.bound {
         Bound::Latency(ceiling) => ceiling.slow_of(&control.duration),
         // Errors are known by cell, and asked for without the worst.
-        Bound::Max { counter, .. } if counter != Counter::Errors => Sample::of_tick(counter, control).whole,
-        Bound::Max { .. } | Bound::Ratio { .. } | Bound::LatencyRatio(_) => Tally::default(),
+        Bound::Max { counter, .. } if *counter != Counter::Errors => Sample::of_tick(*counter, control).whole,
+        Bound::Max { .. } | Bound::Ratio { .. } | Bound::LatencyRatio(_) | Bound::Custom(_) => Tally::default(),
     };
     let cells = Cells::of(candidate);
     Piece {

@@ -2,7 +2,7 @@
 //!
 //! Reading order: `tally` (counts), `policy` and `limit` (limits and the split of alpha), `situation` (where a rollout stands), `evidence`
 //! (the e-process), `counted` (what is known of which cell), `guarded` (evidence on what is counted), `latency`, `norm` and `slower`
-//! (evidence on durations, alone and beside control's), `bursts` (one client's part in them), `watch` (evidence that control shares),
+//! (evidence on durations, alone and beside control's), `bursts` (one client's part in them), `watch` (evidence that control shares), `custom` (what others answer),
 //! `recent` (the last half minute), `mismatch` (the split of the requests), `baseline` (before the first stage), `memory` (what is kept from tick to tick), `check` (one limit), `analysis` (goals, segments, drift, shadow),
 //! `verdict` (the rule), `time_up`, `score`, `ruling` (the answer). Beside them `words` for sentences. Intervals, quantiles and sample sizes are
 //! `stats`'s.
@@ -11,6 +11,7 @@ pub mod baseline;
 pub mod bursts;
 pub mod check;
 pub mod counted;
+pub mod custom;
 pub mod evidence;
 pub mod guarded;
 pub mod latency;

@@ -103,10 +103,11 @@ impl Policy {
 
     /// Natural logarithm of the evidence at which a limit counts as broken. Alpha is divided evenly over the limits (Bonferroni), and
     /// a latency limit's part again over the stages, because its evidence is fresh in each: so the probability that any of them ever
-    /// rolls back a candidate that keeps them all is at most alpha for the attempt. What never decides takes no part.
+    /// rolls back a candidate that keeps them all is at most alpha for the attempt. What never decides takes no part, and what others answer
+    /// (which has no probability) neither.
     #[must_use]
     pub fn evidence_limit(&self, limit: &Limit) -> f64 {
-        let mut parts = self.limits.iter().filter(|limit| !limit.dry_run).count().max(1);
+        let mut parts = self.limits.iter().filter(|limit| !limit.dry_run && limit.is_statistical()).count().max(1);
         if limit.settles() {
             parts = parts.saturating_mul(self.stages.max(1));
         }
@@ -132,7 +133,9 @@ impl Policy {
     pub fn sick_above(&self) -> f64 {
         let ceilings = self.limits.iter().filter(|limit| !limit.dry_run).filter_map(|limit| match limit.bound {
             Bound::Max { counter: Counter::Errors, max } => Some(max),
-            Bound::Max { .. } | Bound::Ratio { .. } | Bound::Latency(_) | Bound::LatencyRatio(_) => None,
+            Bound::Max { .. } | Bound::Ratio { .. } | Bound::Latency(_) | Bound::LatencyRatio(_) | Bound::Custom(_) => {
+                None
+            }
         });
         ceilings.reduce(f64::min).unwrap_or(SICK)
     }

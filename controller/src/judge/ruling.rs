@@ -48,6 +48,8 @@ pub enum Why {
     BothFail,
     /// The variants' requests are not in the ratio of the weight: a person must decide.
     Mismatch,
+    /// A custom check has no answer, an old one, or one that says nothing.
+    NoAnswer,
     /// A goal is worse: a person must decide.
     GoalWorse,
     /// A goal is neither better nor worse nor a tie, with all that was planned for it.
@@ -99,11 +101,11 @@ impl CheckState {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub struct Check {
-    /// `errors-ratio`, `timeouts-max`, `latency-p95` or `latency-p95-ratio`.
+    /// `errors-ratio`, `timeouts-max`, `latency-p95`, `latency-p95-ratio`, or a custom check's name with what it must keep: `gpu-oom/max`.
     pub name: String,
-    /// `latency`, or what is counted: `errors`, `timeouts`, ...
+    /// `latency`, what is counted (`errors`, `timeouts`, ...), or who answers (`query`, `webhook`).
     pub metric: String,
-    /// The candidate's value in the stage: a rate between 0 and 1, or microseconds.
+    /// The candidate's value in the stage: a rate between 0 and 1, or microseconds; a query's last.
     pub value: Option<f64>,
     /// Where the true value lies with 95 % confidence (Wilson; order statistics for a quantile), were requests independent.
     pub interval: Option<(f64, f64)>,
@@ -111,11 +113,11 @@ pub struct Check {
     pub control: Option<f64>,
     /// The limit: times control's value (`errors-ratio`, `latency-p95-ratio`), a rate (`errors-max`) or microseconds.
     pub limit: f64,
-    /// Natural logarithm of the evidence against "the limit is kept", the candidate's worst cell left out.
+    /// Natural logarithm of the evidence against "the limit is kept", the candidate's worst cell left out; 0 for what others answer.
     pub evidence: f64,
-    /// Natural logarithm of the evidence that a rollback needs.
+    /// Natural logarithm of the evidence that a rollback needs; 0 for what others answer.
     pub evidence_limit: f64,
-    /// The evidence as odds: `4.1e6 : 1`.
+    /// The evidence as odds: `4.1e6 : 1`; `-` for what others answer.
     pub odds: String,
     /// State.
     pub state: CheckState,
@@ -125,7 +127,8 @@ pub struct Check {
     pub requests: u64,
     /// How many the stage needs.
     pub requests_needed: u64,
-    /// Errors (or slow requests) that the evidence rests on: those since it was last at or below 1 : 1.
+    /// Errors (or slow requests) that the evidence rests on: those since it was last at or below 1 : 1; of a custom check answers in a row that
+    /// were beyond the limit.
     pub errors: u64,
     /// Cells of users that these errors come from; 0 for latency and client errors, which are not counted by cell.
     pub cells: u32,
@@ -149,6 +152,12 @@ impl Check {
     #[must_use]
     pub fn decides(&self) -> bool {
         !self.dry_run
+    }
+
+    /// It is what others answer: neither evidence nor requests.
+    #[must_use]
+    pub fn is_custom(&self) -> bool {
+        matches!(self.metric.as_str(), "query" | "webhook")
     }
 }
 

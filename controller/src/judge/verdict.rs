@@ -5,7 +5,7 @@
 use weir_core::share::WHOLE;
 
 use super::analysis::{Blocks, Remark, of_shadow, remarks};
-use super::check::checks;
+use super::check::{checks, unanswered};
 use super::limit::Limit;
 use super::memory::Memory;
 use super::recent::{Piece, REACH_MS, Sickness};
@@ -93,7 +93,8 @@ struct Case<'a> {
 impl Case<'_> {
     fn rule(self) -> Ruling {
         let ruling = self.broken().or_else(|| self.drift()).or_else(|| self.unseen()).or_else(|| self.missing());
-        let ruling = ruling.or_else(|| self.mismatch()).or_else(|| self.waiting()).or_else(|| self.remarked());
+        let ruling = ruling.or_else(|| self.mismatch()).or_else(|| self.unanswered()).or_else(|| self.waiting());
+        let ruling = ruling.or_else(|| self.remarked());
         let ruling = ruling.unwrap_or_else(|| self.all_met());
         let standing = Standing { situation: self.situation, memory: self.memory, no_way_back: self.no_way_back() };
         let ruling = time_up(&standing, ruling);
@@ -244,6 +245,12 @@ impl Case<'_> {
         let place = weight(self.stage.weight_ppm);
         let sentence = format!("{}: holds at {place} for a person to decide: {}", self.situation.flag, look.sentence());
         Some(Ruling { asks: true, ..Ruling::new(Verdict::Hold, Why::Mismatch, sentence) })
+    }
+
+    /// A stage goes on by evidence of safety, not by the absence of alarm.
+    fn unanswered(&self) -> Option<Ruling> {
+        let check = unanswered(self.deciding())?;
+        Some(Ruling::new(Verdict::Hold, Why::NoAnswer, self.holds(&check.sentence)))
     }
 
     /// The stage's time is not over, or it is and the counts are beyond a limit without evidence enough.

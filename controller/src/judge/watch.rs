@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bursts::Around;
 use super::counted::Sample;
+use super::custom::Answers;
 use super::guarded::{self, Guarded, Tolerated};
 use super::latency::{Durations, Slow};
 use super::limit::{Bound, Limit};
@@ -42,6 +43,8 @@ pub enum Evidence {
     Slow(Box<Slow>),
     /// On requests slower than control's, in the stage.
     Slower(Box<Slower>),
+    /// What was answered in the stage; no evidence, and no tick of counts is taken in.
+    Custom(Box<Answers>),
 }
 
 /// What a tick saw.
@@ -82,6 +85,7 @@ impl Watch {
             Bound::Ratio { .. } | Bound::Max { .. } => Evidence::Errors(Box::default()),
             Bound::Latency(_) => Evidence::Slow(Box::default()),
             Bound::LatencyRatio(_) => Evidence::Slower(Box::default()),
+            Bound::Custom(_) => Evidence::Custom(Box::default()),
         };
         Self { evidence, aside: false }
     }
@@ -109,21 +113,22 @@ impl Watch {
             cells: &cells,
             whole,
         };
-        match (&mut self.evidence, terms.limit.bound) {
+        match (&mut self.evidence, &terms.limit.bound) {
             (Evidence::Errors(guarded), Bound::Ratio { counter, .. } | Bound::Max { counter, .. }) => {
+                let counter = *counter;
                 let candidate = &Sample::of_tick(counter, tick.candidate);
                 let control = Sample::of_tick(counter, tick.control).whole;
                 let Terms { tolerated, dispersion, .. } = *terms;
                 guarded.step(&guarded::Tick { span_ms, candidate, control, dispersion }, tolerated);
             }
-            (Evidence::Slow(slow), Bound::Latency(ceiling)) => slow.step(&durations, ceiling),
+            (Evidence::Slow(slow), Bound::Latency(ceiling)) => slow.step(&durations, *ceiling),
             (Evidence::Slower(slower), Bound::LatencyRatio(multiple)) => {
                 if let Some(edge) = terms.edge {
-                    slower.step(&durations, multiple, edge);
+                    slower.step(&durations, *multiple, edge);
                 }
             }
             // Watches are made from the limits, in their order.
-            (Evidence::Errors(_) | Evidence::Slow(_) | Evidence::Slower(_), _) => {}
+            (Evidence::Errors(_) | Evidence::Slow(_) | Evidence::Slower(_) | Evidence::Custom(_), _) => {}
         }
     }
 
@@ -132,19 +137,19 @@ impl Watch {
     pub fn is_broken(&self, limit: &Limit, enough: f64, whole: bool, around: Around<'_>) -> bool {
         // What evidence rests on costs more to ask for, and is asked for where it matters.
         self.evidence.ln(whole) >= enough
-            && match (&self.evidence, limit.bound) {
+            && match (&self.evidence, &limit.bound) {
                 (Evidence::Errors(guarded), _) => guarded.excursion().is_broad(),
-                (Evidence::Slow(slow), Bound::Latency(ceiling)) => slow.is_broad(ceiling, around),
-                (Evidence::Slower(slower), Bound::LatencyRatio(multiple)) => slower.is_broad(multiple, around),
-                (Evidence::Slow(_) | Evidence::Slower(_), _) => false,
+                (Evidence::Slow(slow), Bound::Latency(ceiling)) => slow.is_broad(*ceiling, around),
+                (Evidence::Slower(slower), Bound::LatencyRatio(multiple)) => slower.is_broad(*multiple, around),
+                (Evidence::Slow(_) | Evidence::Slower(_) | Evidence::Custom(_), _) => false,
             }
     }
 
     fn is_shared(&self, terms: &Terms<'_>, recent: &Recent) -> bool {
-        match (&self.evidence, terms.limit.bound) {
+        match (&self.evidence, &terms.limit.bound) {
             (Evidence::Errors(guarded), Bound::Max { max, .. }) => {
                 let excursion = guarded.excursion();
-                breaks_alike(max, excursion.sum(), excursion.control) || terms.control_breaks(recent)
+                breaks_alike(*max, excursion.sum(), excursion.control) || terms.control_breaks(recent)
             }
             (Evidence::Slow(slow), Bound::Latency(ceiling)) => {
                 let of = |bins| ceiling.slow_of(bins);
@@ -152,26 +157,26 @@ impl Watch {
                 breaks_alike(ceiling.tolerated(), of(&excursion.candidate), of(&excursion.control))
                     || terms.control_breaks(recent)
             }
-            (Evidence::Errors(_) | Evidence::Slow(_) | Evidence::Slower(_), _) => false,
+            (Evidence::Errors(_) | Evidence::Slow(_) | Evidence::Slower(_) | Evidence::Custom(_), _) => false,
         }
     }
 }
 
 impl Terms<'_> {
     fn control_keeps(&self, recent: &Recent) -> bool {
-        match self.limit.bound {
-            Bound::Ratio { .. } | Bound::LatencyRatio(_) => true,
-            Bound::Max { counter: Counter::Errors, max } => recent.control_keeps(max),
-            Bound::Max { max, .. } => recent.control_keeps_ceiling(self.i, max),
+        match &self.limit.bound {
+            Bound::Ratio { .. } | Bound::LatencyRatio(_) | Bound::Custom(_) => true,
+            Bound::Max { counter: Counter::Errors, max } => recent.control_keeps(*max),
+            Bound::Max { max, .. } => recent.control_keeps_ceiling(self.i, *max),
             Bound::Latency(ceiling) => recent.control_keeps_ceiling(self.i, ceiling.tolerated()),
         }
     }
 
     fn control_breaks(&self, recent: &Recent) -> bool {
-        let sick = match self.limit.bound {
-            Bound::Ratio { .. } | Bound::LatencyRatio(_) => None,
-            Bound::Max { counter: Counter::Errors, max } => recent.control_above(max),
-            Bound::Max { max, .. } => recent.control_beyond_ceiling(self.i, max),
+        let sick = match &self.limit.bound {
+            Bound::Ratio { .. } | Bound::LatencyRatio(_) | Bound::Custom(_) => None,
+            Bound::Max { counter: Counter::Errors, max } => recent.control_above(*max),
+            Bound::Max { max, .. } => recent.control_beyond_ceiling(self.i, *max),
             Bound::Latency(ceiling) => recent.control_beyond_ceiling(self.i, ceiling.tolerated()),
         };
         sick.is_some()
@@ -186,6 +191,7 @@ impl Evidence {
             Self::Errors(guarded) => guarded.ln_evidence(),
             Self::Slow(slow) => slow.ln_evidence(),
             Self::Slower(slower) => slower.ln_evidence(whole),
+            Self::Custom(_) => 0.0,
         }
     }
 
@@ -196,6 +202,7 @@ impl Evidence {
             Self::Errors(guarded) => guarded.excursion().sum().requests,
             Self::Slow(slow) => slow.excursion().candidate.count(),
             Self::Slower(slower) => slower.excursion().slow.requests,
+            Self::Custom(_) => 0,
         }
     }
 }

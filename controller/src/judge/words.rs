@@ -61,6 +61,19 @@ pub fn significant(number: f64) -> String {
     if decimals == 0 { text } else { text.trim_end_matches('0').trim_end_matches('.').to_owned() }
 }
 
+/// Any number, of whatever size: `0.031`, `12.5`, `4e-6`.
+#[must_use]
+pub fn number(number: f64) -> String {
+    match number.abs() {
+        n if n == 0.0 || (0.001..1e9).contains(&n) => significant(number),
+        _ => {
+            let text = format!("{number:.2e}");
+            let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+            format!("{}e{exponent}", digits.trim_end_matches('0').trim_end_matches('.'))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,6 +95,11 @@ mod tests {
             (time(600_000), "10 min"),
             (time(12_600_000), "3.5 h"),
             (time(86_400_000), "24 h"),
+            (number(0.0), "0"),
+            (number(0.031), "0.031"),
+            (number(-12.34), "-12.3"),
+            (number(0.000_004), "4e-6"),
+            (number(-2.5e12), "-2.5e12"),
             (count(0), "0"),
             (count(999), "999"),
             (count(1_204), "1,204"),

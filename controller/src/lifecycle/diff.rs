@@ -46,7 +46,7 @@ pub fn changes(before: Option<&str>, after: &str) -> Vec<Change> {
 }
 
 /// `.checkout`, or `["a b"]` for a key that needs quotes.
-pub(super) fn key(key: &str) -> String {
+pub(crate) fn key(key: &str) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-' || b == b'$';
     if !key.is_empty() && key.bytes().all(plain) { format!(".{key}") } else { format!("[{key:?}]") }
 }

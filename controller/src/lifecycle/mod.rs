@@ -11,6 +11,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+pub(crate) use diff::key;
 pub use diff::{Change, changes};
 use weir_core::check::{Code, Finding};
 use weir_core::document::{Document, Flag, Rollout};

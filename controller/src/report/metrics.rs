@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::status::{RolloutStatus, Status};
+use crate::judge::CheckState;
 
 /// All of them.
 #[must_use]
@@ -102,6 +103,16 @@ fn rollouts(page: &mut Page, status: &Status) {
     checks(page, &status.rollouts);
 }
 
+/// Every state of a check, by its word.
+const STATES: [(CheckState, &str); 6] = [
+    (CheckState::Pass, "pass"),
+    (CheckState::Fail, "fail"),
+    (CheckState::Shared, "shared"),
+    (CheckState::Unclear, "unclear"),
+    (CheckState::NotEnough, "not_enough"),
+    (CheckState::NoData, "no_data"),
+];
+
 fn checks(page: &mut Page, rollouts: &[RolloutStatus]) {
     let checks = || {
         rollouts.iter().flat_map(|rollout| {
@@ -109,18 +120,27 @@ fn checks(page: &mut Page, rollouts: &[RolloutStatus]) {
             checks.map(move |check| ([("flag", rollout.flag.as_str()), ("check", check.name.as_str())], check))
         })
     };
+    // Custom checks have no evidence: 0 against 0 would look like enough.
+    let statistical = || checks().filter(|(_, check)| !check.is_custom());
     page.family("weir_controller_check_evidence", "gauge", "ln of the evidence that the limit is broken.");
-    for (labels, check) in checks() {
+    for (labels, check) in statistical() {
         page.sample("weir_controller_check_evidence", &labels, check.evidence);
     }
     page.family("weir_controller_check_evidence_limit", "gauge", "ln of the evidence that a rollback needs.");
-    for (labels, check) in checks() {
+    for (labels, check) in statistical() {
         page.sample("weir_controller_check_evidence_limit", &labels, check.evidence_limit);
     }
-    page.family("weir_controller_check_value", "gauge", "The candidate's value: a rate, or microseconds.");
+    page.family("weir_controller_check_value", "gauge", "The candidate's value: a rate, microseconds, or a query's.");
     for (labels, check) in checks() {
         if let Some(value) = check.value {
             page.sample("weir_controller_check_value", &labels, value);
+        }
+    }
+    page.family("weir_controller_check_state", "gauge", "1 for the state that the check is in.");
+    for ([flag, check], found) in checks() {
+        for (state, word) in STATES {
+            let on = u8::from(found.state == state);
+            page.sample("weir_controller_check_state", &[flag, check, ("state", word)], on);
         }
     }
 }
@@ -147,7 +167,24 @@ impl Page {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::judge::{Check, Ruling, Verdict, Why};
     use crate::report::{Alarm, Observed};
+
+    fn ruling() -> Ruling {
+        let check = |name: &str, metric: &str, value, evidence, state| Check {
+            name: name.to_owned(),
+            metric: metric.to_owned(),
+            value: Some(value),
+            evidence,
+            state,
+            ..Check::default()
+        };
+        let checks = vec![
+            check("errors-max", "errors", 0.01, 1.5, CheckState::Pass),
+            check("gpu-oom/max", "query", 0.031, 0.0, CheckState::Unclear),
+        ];
+        Ruling { checks, ..Ruling::new(Verdict::Hold, Why::StageTime, String::new()) }
+    }
 
     #[test]
     fn labels_are_escaped_and_every_sample_has_a_family() {
@@ -160,6 +197,7 @@ mod tests {
                 flag: "check\\out".to_owned(),
                 phase: "running".to_owned(),
                 weight_ppm: 50_000,
+                ruling: Some(ruling()),
                 ..RolloutStatus::default()
             }],
             ..Status::default()
@@ -175,9 +213,14 @@ mod tests {
             "weir_controller_rollout_weight_ratio{flag=\"check\\\\out\"} 0.05",
             "weir_controller_rollout_phase{flag=\"check\\\\out\",phase=\"running\"} 1",
             "weir_controller_rollout_phase{flag=\"check\\\\out\",phase=\"done\"} 0",
+            "weir_controller_check_evidence{flag=\"check\\\\out\",check=\"errors-max\"} 1.5",
+            "weir_controller_check_value{flag=\"check\\\\out\",check=\"gpu-oom/max\"} 0.031",
+            "weir_controller_check_state{flag=\"check\\\\out\",check=\"gpu-oom/max\",state=\"unclear\"} 1",
+            "weir_controller_check_state{flag=\"check\\\\out\",check=\"gpu-oom/max\",state=\"pass\"} 0",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} not in\n{text}");
         }
+        assert!(!text.contains("evidence{flag=\"check\\\\out\",check=\"gpu-oom/max\"}"), "it has none\n{text}");
         for line in text.lines().filter(|line| !line.starts_with('#')) {
             let name = line.split(['{', ' ']).next().unwrap();
             assert!(text.contains(&format!("# TYPE {name} ")), "{line}");

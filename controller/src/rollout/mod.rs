@@ -12,4 +12,6 @@ pub use plan::{Plan, PlanStage};
 pub use state::{Phase, RolloutState};
 
 #[cfg(test)]
+mod custom_tests;
+#[cfg(test)]
 mod tests;

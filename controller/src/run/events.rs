@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::engine::Engine;
 use super::step::{Decision, Step};
+use crate::ask::Question;
 use crate::judge::{Ruling, Transition as Moved, Why};
 use crate::observation::Observation;
 use crate::observe::{ProxySight, Tick};
@@ -67,6 +68,12 @@ impl Engine {
             self.note(key, ruling);
         }
         step
+    }
+
+    /// What the custom checks of all rollouts under way want to know.
+    pub(super) fn questions(&self) -> Vec<Question> {
+        let Some(current) = self.model.document.as_ref().filter(|_| !self.model.kill) else { return Vec::new() };
+        current.rollouts().flat_map(|flag| Question::of(&flag.key, &self.model.rollout(&flag.key))).collect()
     }
 
     /// Keeps the ruling for the status, and logs it if it says something else than the one before.

@@ -29,6 +29,7 @@ pub use model::Present;
 pub use open::{Kept, OpenError, kept};
 pub use orders::{Order, Refused, update};
 
+use crate::ask::Question;
 use crate::observe::Tick;
 use crate::report::{Answer, Status};
 use crate::store::{self, Row};
@@ -80,6 +81,7 @@ pub enum Event {
 pub struct Handle {
     events: mpsc::Sender<Event>,
     status: watch::Receiver<Arc<Status>>,
+    questions: watch::Receiver<Arc<Vec<Question>>>,
 }
 
 impl Handle {
@@ -123,6 +125,12 @@ impl Handle {
     pub fn status(&self) -> watch::Receiver<Arc<Status>> {
         self.status.clone()
     }
+
+    /// What custom checks want to know after the last event.
+    #[must_use]
+    pub fn questions(&self) -> watch::Receiver<Arc<Vec<Question>>> {
+        self.questions.clone()
+    }
 }
 
 /// Opens an engine on a thread of its own and runs the loop there: the engine waits for the disk, and core's cache of compiled documents
@@ -153,13 +161,16 @@ struct Loop {
     engine: Engine,
     events: mpsc::Receiver<Event>,
     status: watch::Sender<Arc<Status>>,
+    questions: watch::Sender<Arc<Vec<Question>>>,
 }
 
 impl Loop {
     fn new(engine: Engine) -> (Self, Handle) {
         let (events, receiver) = mpsc::channel(QUEUE);
         let (status, watched) = watch::channel(Arc::new(engine.status()));
-        (Self { engine, events: receiver, status }, Handle { events, status: watched })
+        let (questions, asked) = watch::channel(Arc::new(engine.questions()));
+        let handle = Handle { events, status: watched, questions: asked };
+        (Self { engine, events: receiver, status, questions }, handle)
     }
 
     /// Takes events until [`Event::Stop`], or until nobody can send any more.
@@ -196,5 +207,13 @@ impl Loop {
 
     fn tell(&self) {
         self.status.send_replace(Arc::new(self.engine.status()));
+        let questions = self.engine.questions();
+        self.questions.send_if_modified(|before| {
+            let other = **before != questions;
+            if other {
+                *before = Arc::new(questions);
+            }
+            other
+        });
     }
 }

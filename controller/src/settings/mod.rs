@@ -2,9 +2,11 @@
 //! and fills in the defaults; past [`Settings`] nobody meets a raw value. Every finding of a file is reported at once. Owns no behaviour.
 
 mod raw;
+mod sources;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use raw::{Findings, Table};
@@ -13,6 +15,7 @@ use weir_core::check::Limits;
 use weir_core::span::Span;
 
 use crate::api::Demands;
+use crate::ask::Sources;
 use crate::observe::admin::AdminAddress;
 use crate::publish::{FailurePolicy, FilterSettings};
 
@@ -32,6 +35,8 @@ pub struct Settings {
     pub filter: FilterSettings,
     /// `[limits]` and `allow_defects`: what documents are held to that teams publish. Default: core's limits, and defects are refused.
     pub demands: Demands,
+    /// `[prometheus]` and `[webhooks.NAME]`: whom custom checks can ask. Default: nobody.
+    pub sources: Arc<Sources>,
     /// `[[proxies]]`: all that are expected to report.
     pub proxies: Vec<Proxy>,
 }
@@ -98,7 +103,18 @@ impl Settings {
         let mut findings = Findings::default();
         let top = Table::root(
             table,
-            &["database", "tick", "api", "xds", "filter", "proxies", "limits", "allow_defects"],
+            &[
+                "database",
+                "tick",
+                "api",
+                "xds",
+                "filter",
+                "proxies",
+                "limits",
+                "allow_defects",
+                "prometheus",
+                "webhooks",
+            ],
             &mut findings,
         );
         let database = top.text("database", &mut findings).unwrap_or_else(|| "weir.db".to_owned());
@@ -112,8 +128,10 @@ impl Settings {
         if api == xds && api.port() != 0 {
             findings.add("xds.listen", api, "another address than api.listen");
         }
-        let demands = demands(&top, &mut findings);
-        findings.into_result(Self { database: beside.join(database), tick, api, xds, filter, demands, proxies })
+        let sources = Arc::new(sources::read(&top, beside, &mut findings));
+        let demands = Demands { sources: Arc::clone(&sources), ..demands(&top, &mut findings) };
+        let database = beside.join(database);
+        findings.into_result(Self { database, tick, api, xds, filter, demands, sources, proxies })
     }
 
     /// How long a proxy may take to answer: four fifths of a tick, so that one that hangs delays no tick.
@@ -133,7 +151,8 @@ fn demands(top: &Table<'_>, findings: &mut Findings) -> Demands {
             findings.add(table.at(name), value, allowed);
         }
     }
-    Demands { limits, allow_defects: top.bool("allow_defects", findings).unwrap_or(false) }
+    let allow_defects = top.bool("allow_defects", findings).unwrap_or(false);
+    Demands { limits, allow_defects, ..Demands::default() }
 }
 
 fn tick(top: &Table<'_>, findings: &mut Findings) -> Duration {
@@ -236,6 +255,7 @@ const ADMIN: &str = "the base URL of a proxy's admin interface, such as \"http:/
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ask::Token;
 
     fn check(text: &str) -> Result<Settings, Vec<String>> {
         let table = text.parse().expect("TOML");
@@ -318,6 +338,53 @@ mod tests {
             assert!(findings.iter().any(|finding| finding.starts_with(start)), "{start} not in {findings:#?}");
         }
         assert_eq!(findings.len(), starts.len(), "{findings:#?}");
+    }
+
+    #[test]
+    fn whom_custom_checks_can_ask_is_read() {
+        let settings = check(
+            "[filter]\nwasm = '/w'\n[prometheus]\nurl = 'http://127.0.0.1:9090/prom/'\ntoken_file = 'secret'\n\
+             [webhooks.smoke]\nurl = 'http://tests/smoke?x=1'\ntimeout = '250ms'\ntoken_env = 'SMOKE'\n[webhooks.a-b]\nurl = 'http://a'",
+        )
+        .expect("good");
+        let prometheus = settings.sources.prometheus.as_ref().expect("one");
+        assert_eq!((prometheus.url.path(), prometheus.timeout), ("/prom/", Duration::from_secs(5)));
+        assert_eq!(prometheus.token, Some(Token::File(PathBuf::from("/etc/weir/secret"))));
+        let names: Vec<&str> = settings.sources.webhooks.keys().map(String::as_str).collect();
+        assert_eq!(names, ["a-b", "smoke"]);
+        let smoke = &settings.sources.webhooks["smoke"];
+        assert_eq!(
+            (smoke.timeout, &smoke.token),
+            (Duration::from_millis(250), &Some(Token::Environment("SMOKE".into())))
+        );
+        assert_eq!(settings.demands.sources, settings.sources);
+        assert_eq!(*check("[filter]\nwasm = '/w'").expect("good").sources, Sources::default());
+    }
+
+    #[test]
+    fn every_fault_of_whom_to_ask_is_named_at_once() {
+        let findings = check(
+            "[filter]\nwasm = '/w'\n[prometheus]\nurl = 'https://p'\ntimeout = '2m'\ntoken = 'abc'\n\
+             [webhooks]\nflat = 1\n[webhooks.Smoke]\nurl = 7\n[webhooks.b]\ntoken_file = 'x'\ntoken_env = 'y'\n[webhooks.c]\nurl = 'http://c'\ntoken_env = ''",
+        )
+        .expect_err("findings");
+        let starts = [
+            "prometheus.token: found an unknown key, allowed url, timeout, token_file, token_env",
+            "prometheus.url: found \"https://p\", allowed a URL with http://: this version speaks no TLS",
+            "prometheus.timeout: found \"2m\", allowed a duration from 100ms to 1m",
+            "webhooks.flat: found 1, allowed a table",
+            "webhooks.flat.url: found nothing",
+            "webhooks.Smoke: found the name \"Smoke\", allowed a name of 1 to 64 of a-z",
+            "webhooks.Smoke.url: found 7, allowed a string",
+            "webhooks.b.url: found nothing",
+            "webhooks.b.token_env: found a second token",
+            "webhooks.c.token_env: found \"\", allowed the name of an environment variable",
+        ];
+        for start in starts {
+            assert!(findings.iter().any(|finding| finding.starts_with(start)), "{start} not in {findings:#?}");
+        }
+        assert_eq!(findings.len(), starts.len(), "{findings:#?}");
+        assert!(check("webhooks = 1\n[filter]\nwasm = '/w'").expect_err("finding")[0].starts_with("webhooks: found 1"));
     }
 
     #[test]

@@ -89,6 +89,20 @@ impl<'a> Table<'a> {
         table
     }
 
+    /// The tables below one whose keys are names given by the user, each with its name.
+    pub(super) fn named(&self, key: &str, known: &[&str], findings: &mut Findings) -> Vec<(String, Self)> {
+        let table = match self.value(key) {
+            None => return Vec::new(),
+            Some(toml::Value::Table(table)) => Self { path: self.at(key), table: Some(table) },
+            Some(other) => {
+                findings.add(self.at(key), shown(other), format!("tables by name: [{}.NAME]", self.at(key)));
+                return Vec::new();
+            }
+        };
+        let names: Vec<String> = table.table.into_iter().flat_map(toml::Table::keys).cloned().collect();
+        names.into_iter().map(|name| (name.clone(), table.table(&name, known, findings))).collect()
+    }
+
     /// The tables of an array of tables.
     pub(super) fn tables(&self, key: &str, known: &[&str], findings: &mut Findings) -> Vec<Self> {
         let path = self.at(key);

@@ -20,9 +20,9 @@ fn counted(counter: Counter, ratio: Option<f64>, max: Option<&str>) -> Guardrail
 }
 
 /// What the judge says of a fault in stage 1, with these guardrails.
-fn rolled_back_by(guardrail: Guardrail, before: Behaviour, fault: Behaviour) -> String {
+fn rolled_back_by(guardrail: &Guardrail, before: Behaviour, fault: Behaviour) -> String {
     for seed in 0..4 {
-        let (mut state, mut world) = (started(&with(vec![guardrail])), World::new(seed));
+        let (mut state, mut world) = (started(&with(vec![guardrail.clone()])), World::new(seed));
         (world.candidate, world.control) = (before, before);
         until_stage(&mut state, &mut world, 1);
         world.candidate = fault;
@@ -41,17 +41,17 @@ fn timeouts_resets_server_errors_and_client_errors_roll_back_by_ratio_and_by_cei
     let hanging = Behaviour { errors: 0.0, timeouts: 0.005, ..HEALTHY };
     let fault = Behaviour { timeouts: 0.1, ..hanging };
     for guardrail in [counted(Counter::Timeouts, Some(2.0), None), counted(Counter::Timeouts, None, Some("2%"))] {
-        let sentence = rolled_back_by(guardrail, hanging, fault);
+        let sentence = rolled_back_by(&guardrail, hanging, fault);
         println!("{sentence}");
         assert!(sentence.contains("timeouts") && sentence.contains("of 20 cells"), "{sentence}");
     }
     let sentence =
-        rolled_back_by(counted(Counter::ServerErrors, Some(2.0), None), HEALTHY, Behaviour { errors: 0.1, ..HEALTHY });
+        rolled_back_by(&counted(Counter::ServerErrors, Some(2.0), None), HEALTHY, Behaviour { errors: 0.1, ..HEALTHY });
     assert!(sentence.contains("server errors"), "{sentence}");
     let refusing = Behaviour { client_errors: 0.04, ..HEALTHY };
     for guardrail in [counted(Counter::ClientErrors, Some(2.0), None), counted(Counter::ClientErrors, None, Some("8%"))]
     {
-        let sentence = rolled_back_by(guardrail, refusing, Behaviour { client_errors: 0.4, ..HEALTHY });
+        let sentence = rolled_back_by(&guardrail, refusing, Behaviour { client_errors: 0.4, ..HEALTHY });
         println!("{sentence}");
         assert!(sentence.contains("more than any one cell of users can have had"), "{sentence}");
     }
@@ -60,7 +60,7 @@ fn timeouts_resets_server_errors_and_client_errors_roll_back_by_ratio_and_by_cei
 #[test]
 fn latency_rolls_back_beside_control_without_any_ceiling() {
     let p95 = Guardrail::on(Metric::Latency { quantile: 0.95, ratio: Some(1.5), max_us: None });
-    let sentence = rolled_back_by(p95, HEALTHY, Behaviour { pace_ms: 60, ..HEALTHY });
+    let sentence = rolled_back_by(&p95, HEALTHY, Behaviour { pace_ms: 60, ..HEALTHY });
     println!("{sentence}");
     assert!(sentence.contains("p95") && sentence.contains("1.5 times tolerated"), "{sentence}");
 }

@@ -1,7 +1,7 @@
-//! Guardrails: what is limited, by a ratio to control, a ceiling, or both; and what follows when time is up.
+//! Guardrails: what is limited, by a ratio to control, a ceiling, or both (custom checks are `custom`'s); and what follows when time is up.
 
-use super::MAX_GUARDRAILS;
 use super::fields::Fields;
+use super::{MAX_GUARDRAILS, custom};
 use crate::code::Code;
 use crate::finding::{Findings, Path};
 use crate::guardrail::{COUNTERS, Counter, Guardrail, Inconclusive, Metric};
@@ -23,10 +23,30 @@ pub(super) fn guardrails(fields: &Fields<'_>, findings: &mut Findings) -> Option
     }
     let guardrails =
         items.iter().enumerate().map(|(i, item)| guardrail(item, &path.index(i), findings)).collect::<Vec<_>>();
+    custom::names(&guardrails, &path, findings);
     guardrails.into_iter().collect()
 }
 
 fn guardrail(json: &Json, path: &Path<'_>, findings: &mut Findings) -> Option<Guardrail> {
+    let has = |name: &str| matches!(json, Json::Object(fields) if fields.iter().any(|(key, _)| key == name));
+    let metric = match (has("metric"), has("query"), has("webhook")) {
+        (_, false, false) => metric(json, path, findings),
+        (false, true, false) => custom::query(json, path, findings).map(Metric::Custom),
+        (false, false, true) => custom::webhook(json, path, findings).map(Metric::Custom),
+        (..) => {
+            findings.add(Code::Value, path, json, "one of metric, query and webhook");
+            return None;
+        }
+    };
+    // What is wrong with the object itself is said above.
+    let fields = Fields::open(json, path)?;
+    let dry_run = fields.bool("dryRun", findings).unwrap_or(false);
+    let weight = fields.number("weight", 0.0, 1_000.0, findings).unwrap_or(1.0);
+    Some(Guardrail { metric: metric?, dry_run, weight })
+}
+
+/// What Envoy's own stats say.
+fn metric(json: &Json, path: &Path<'_>, findings: &mut Findings) -> Option<Metric> {
     let name = match json {
         Json::Object(fields) => fields.iter().find(|(key, _)| key == "metric").and_then(|(_, value)| value.as_str()),
         _ => None,
@@ -39,22 +59,16 @@ fn guardrail(json: &Json, path: &Path<'_>, findings: &mut Findings) -> Option<Gu
     let counter = name.and_then(Counter::from_name);
     if counter.is_none() && name != Some("latency") {
         let names: Vec<String> = COUNTERS.iter().map(|counter| format!("\"{}\"", counter.name())).collect();
-        fields.refuse("metric", format!("\"latency\" or one of {}", names.join(", ")), findings);
+        let own = "or, in its place, a query or a webhook";
+        fields.refuse("metric", format!("\"latency\" or one of {}; {own}", names.join(", ")), findings);
         return None;
     }
-    let dry_run = fields.bool("dryRun", findings).unwrap_or(false);
-    let weight = fields.number("weight", 0.0, 1_000.0, findings).unwrap_or(1.0);
-    let metric = match counter {
-        Some(counter) => {
-            if counter == Counter::Cancelled && !dry_run {
-                let why = "true (cancelled requests are not counted by cell, so that one client could decide)";
-                fields.refuse("dryRun", why, findings);
-            }
-            counted(&fields, counter, findings)
-        }
-        None => latency(&fields, findings)?,
-    };
-    Some(Guardrail { metric, dry_run, weight })
+    let Some(counter) = counter else { return latency(&fields, findings) };
+    if counter == Counter::Cancelled && fields.get("dryRun").and_then(Json::as_bool) != Some(true) {
+        let why = "true (cancelled requests are not counted by cell, so that one client could decide)";
+        fields.refuse("dryRun", why, findings);
+    }
+    Some(counted(&fields, counter, findings))
 }
 
 fn counted(fields: &Fields<'_>, counter: Counter, findings: &mut Findings) -> Metric {

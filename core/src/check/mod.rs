@@ -6,9 +6,10 @@
 //! - `fields`: reading an object field by field: unknown keys, wrong kinds, the nearest known key
 //! - `flags`: flagd's part of the document
 //! - `weir`: identity and outputs
-//! - `rollouts`: rollouts, stages and policy; `guardrails`: its limits
+//! - `rollouts`: rollouts, stages and policy; `guardrails`: its limits, `custom` those whose answer comes from elsewhere
 //! - `lint`: what loads and should not: defects and warnings
 
+mod custom;
 mod entries;
 mod fields;
 mod flags;

@@ -184,7 +184,7 @@ fn findings_stand_where_they_are_and_in_the_order_of_the_text() {
 }
 
 /// Errors of the document are in `findings.rs`, row by row; these belong to other parts, which test them.
-const ELSEWHERE: [Code; 4] = [Code::Envelope, Code::Setting, Code::Input, Code::Conflict];
+const ELSEWHERE: [Code; 5] = [Code::Envelope, Code::Setting, Code::Input, Code::Conflict, Code::Source];
 
 #[test]
 fn every_code_is_found_by_some_row() {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use weir_core::check::{Code, Finding, JSON_SCHEMA, Limits, Severity, examine};
 
-use super::{findings, lints};
+use super::{custom, findings, lints};
 
 /// What a schema can't say: names that must fit each other, keys that stand twice, sums, texts with a meaning; and what flagd's own schema lets pass.
 const UNSAID: [Code; 18] = [
@@ -35,10 +35,22 @@ const TAKEN: &[(&str, &str)] = &[
 ];
 
 /// Values that a schema can't compare: names of headers are the same in any case of letters, and one duration is no shorter than another.
-const UNSAID_VALUES: [&str; 2] = ["each source once", "not shorter than \"for\""];
+const UNSAID_VALUES: [&str; 6] = [
+    "each source once",
+    "not shorter than \"for\"",
+    "from 1s to 1d",
+    "that is at most max",
+    "$variant and $flag",
+    "a name that no other guardrail of the rollout has",
+];
 
 fn unsaid(finding: &Finding) -> bool {
     UNSAID.contains(&finding.code) || UNSAID_VALUES.iter().any(|words| finding.allowed.ends_with(words))
+}
+
+/// Without what has a row of its own.
+fn unreasoned(text: &str) -> String {
+    text.replace(r#", "targeting": null"#, "")
 }
 
 /// All documents of the tables, each with what names it.
@@ -47,11 +59,12 @@ fn documents() -> Vec<(String, String)> {
     let flags = lints::FLAGS.iter().map(|(from, to, _)| ((*to).to_owned(), lints::with_flag(from, to)));
     let errors = lints::ERRORS.iter().map(|(code, text)| ((*code).to_owned(), (*text).to_owned()));
     // Targeting that is null has a row of its own.
-    let good = findings::GOOD.replace(r#", "targeting": null"#, "");
+    let good = unreasoned(findings::GOOD);
     let rows: Vec<_> =
         findings::rows().iter().map(|(from, to, ..)| ((*to).to_owned(), good.replacen(from, to, 1))).collect();
     let good = std::iter::once(("good".to_owned(), good));
-    good.chain(rules).chain(flags).chain(errors).chain(rows).collect()
+    let custom = custom::ROWS.iter().map(|(text, ..)| ((*text).to_owned(), unreasoned(&custom::with(text))));
+    good.chain(custom).chain(rules).chain(flags).chain(errors).chain(rows).collect()
 }
 
 #[test]

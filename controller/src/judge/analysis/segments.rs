@@ -95,7 +95,7 @@ impl SegmentCounts {
 fn ratios(policy: &Policy) -> impl Iterator<Item = f64> + '_ {
     policy.limits.iter().filter_map(|limit| match limit.bound {
         Bound::Ratio { counter: Counter::Errors, ratio } if !limit.dry_run => Some(ratio),
-        Bound::Ratio { .. } | Bound::Max { .. } | Bound::Latency(_) | Bound::LatencyRatio(_) => None,
+        Bound::Ratio { .. } | Bound::Max { .. } | Bound::Latency(_) | Bound::LatencyRatio(_) | Bound::Custom(_) => None,
     })
 }
 

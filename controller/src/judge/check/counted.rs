@@ -31,7 +31,7 @@ pub(super) fn check(case: Case<'_>, counter: Counter, guarded: &Guarded) -> Chec
         limit: match case.limit.bound {
             Bound::Ratio { ratio, .. } => ratio,
             Bound::Max { max, .. } => max,
-            Bound::Latency(_) | Bound::LatencyRatio(_) => 0.0,
+            Bound::Latency(_) | Bound::LatencyRatio(_) | Bound::Custom(_) => 0.0,
         },
         requests: candidate.requests,
         requests_needed: need(case, (candidate, control), tolerated),

@@ -2,11 +2,15 @@
 //!
 //! - `counted`: limits on errors and whatever else is counted
 //! - `latency`: ceilings of a quantile; `slower`: a quantile beside control's
+//! - `custom`: what others answer
 //! - `forecast`: when a check will be able to say more
 mod counted;
+mod custom;
 mod forecast;
 mod latency;
 mod slower;
+
+pub(super) use custom::unanswered;
 
 use super::evidence::odds;
 use super::limit::{Bound, Limit};
@@ -38,12 +42,14 @@ pub fn checks(situation: &Situation<'_>, memory: &Memory) -> Vec<Check> {
 
 impl Case<'_> {
     fn check(self) -> Option<Check> {
-        let mut check = match (self.limit.bound, &self.watch.evidence) {
+        let mut check = match (&self.limit.bound, &self.watch.evidence) {
             (Bound::Ratio { counter, .. } | Bound::Max { counter, .. }, Evidence::Errors(guarded)) => {
-                counted::check(self, counter, guarded)
+                counted::check(self, *counter, guarded)
             }
-            (Bound::Latency(ceiling), Evidence::Slow(slow)) => latency::check(self, ceiling, slow),
-            (Bound::LatencyRatio(multiple), Evidence::Slower(slower)) => slower::check(self, multiple, slower),
+            (Bound::Latency(ceiling), Evidence::Slow(slow)) => latency::check(self, *ceiling, slow),
+            (Bound::LatencyRatio(multiple), Evidence::Slower(slower)) => slower::check(self, *multiple, slower),
+            // Neither evidence nor requests: nothing to forecast.
+            (Bound::Custom(limit), Evidence::Custom(answers)) => return Some(custom::check(self, limit, answers)),
             // Watches are made from the limits, in their order.
             _ => return None,
         };
