@@ -79,7 +79,7 @@ pub enum Unfit {
 }
 
 /// Starts the rollout of `flag` (or the only one) as the history begins, and lets the judge see every tick, with what `analysis` asks for
-/// beside the guardrails. Told are transitions, and every change of the reason to wait.
+/// beside the guardrails, or else the document. Told are transitions, and every change of the reason to wait.
 ///
 /// # Errors
 /// [`Unfit`].
@@ -102,13 +102,13 @@ pub fn replay(
     let start = Command::Start { force: false };
     // What the document's defaultVariant is now says nothing of the time that was recorded.
     let mut state = RolloutState::default().command(&start, rollout, Some(&rollout.control), begin_ms)?;
-    if let Some(plan) = &mut state.plan {
-        plan.policy.analysis = analysis.map(Box::new);
+    if let (Some(plan), Some(analysis)) = (&mut state.plan, analysis) {
+        plan.policy.analysis = Some(Box::new(analysis));
     }
     let mut events: Vec<Event> = Vec::new();
     for observation in history {
         let (next, ruling) = state.tick(flag, observation);
-        let judged = state.phase.is_under_way() || ruling.why == Why::Drift;
+        let judged = state.phase.is_under_way() || ruling.why == Why::Drift || ruling.alarm().is_some();
         if judged && is_news(events.last(), &ruling) {
             events.push(event(observation.at_ms, begin_ms, &next, ruling));
         }
@@ -131,7 +131,9 @@ fn chosen<'a>(document: &'a Document, flag: Option<&str>) -> Result<(&'a str, &'
 
 fn is_news(last: Option<&Event>, ruling: &Ruling) -> bool {
     let same = |last: &Event| (last.verdict, last.why, last.asks) == (ruling.verdict, ruling.why, ruling.asks);
-    ruling.transition.is_some() || !last.is_some_and(|last| last.transition.is_none() && same(last))
+    ruling.transition.is_some()
+        || ruling.alarm().is_some()
+        || !last.is_some_and(|last| last.transition.is_none() && same(last))
 }
 
 fn event(at_ms: u64, begin_ms: u64, next: &RolloutState, ruling: Ruling) -> Event {

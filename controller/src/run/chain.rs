@@ -7,8 +7,20 @@ use crate::report::{Applied, ProxyStatus, Transition};
 use crate::store::{Entry, Row};
 
 /// Kinds of ledger rows that are decisions, as against events.
-const DECISIONS: [&str; 11] =
-    ["apply", "start", "stage", "done", "rollback", "resume", "kill", "revive", "kill-all", "revive-all", "republish"];
+const DECISIONS: [&str; 12] = [
+    "apply",
+    "start",
+    "stage",
+    "done",
+    "rollback",
+    "pause",
+    "resume",
+    "kill",
+    "revive",
+    "kill-all",
+    "revive-all",
+    "republish",
+];
 
 /// The last decision about each flag, and the last that concerned more than one.
 #[derive(Debug, Default)]

@@ -2,6 +2,7 @@
 
 use super::engine::Engine;
 use super::model::{Change, Current, Present};
+use crate::judge::analysis::{DRIFT, RemarkState};
 use crate::observe::ProxySight;
 use crate::publish::{Mark, ProxyReport};
 use crate::report::{Alarm, DocumentStatus, ProxyStatus, ProxyWeight, RolloutStatus, StageStatus, Status, Totals};
@@ -136,6 +137,7 @@ impl Engine {
 
     fn all_alarms(&self, proxies: &[ProxyStatus]) -> Vec<Alarm> {
         let mut alarms: Vec<Alarm> = self.alarms.values().cloned().collect();
+        alarms.extend(self.drifts());
         for proxy in proxies {
             let acked = proxy.acked.map_or(0, |mark| mark.generation);
             // Past, once the proxy has taken a later one; the ledger and refused_total remember it.
@@ -158,6 +160,18 @@ impl Engine {
             }
         }
         alarms
+    }
+
+    /// Rollouts whose candidate drifts, for as long as it does: also after the last stage, and within the cooldown.
+    fn drifts(&self) -> Vec<Alarm> {
+        let Some(current) = &self.model.document else { return Vec::new() };
+        let drift = |flag: &str| -> Option<Alarm> {
+            let since_ms = self.model.rollouts.get(flag)?.memory.gathered.drift.since_ms()?;
+            let mut remarks = self.rulings.get(flag)?.remarks.iter();
+            let remark = remarks.find(|r| r.name.starts_with(DRIFT) && r.state == RemarkState::Fail)?;
+            Some(Alarm { kind: DRIFT.to_owned(), since_ms, sentence: format!("{flag}: {}", remark.sentence) })
+        };
+        current.rollouts().filter_map(|flag| drift(&flag.key)).collect()
     }
 
     fn all_totals(&self) -> Totals {
