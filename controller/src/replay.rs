@@ -166,7 +166,7 @@ mod tests {
     use weir_core::outcome::Outcome;
 
     use super::*;
-    use crate::observation::{CellCounts, FlagCounts, VariantCounts};
+    use crate::observation::{Bin, Bins, CellCounts, FlagCounts, VariantCounts};
 
     const POLICY: &str = r#"{"flags":{"checkout":{"state":"ENABLED","variants":{"stable":"v1","next":"v2"},"defaultVariant":"stable"}},
       "weir":{"version":1,"identity":[{"header":"x-user-id"}],"outputs":{"checkout":{"requestHeader":"x-weir-checkout"}},
@@ -215,6 +215,35 @@ mod tests {
         assert!((10_000..=13_000).contains(&after_ms), "{after_ms}");
         assert!(story.events.last().unwrap().sentence.contains("rolled back at 50 %"));
         assert_eq!(story.ticks, 60);
+    }
+
+    #[test]
+    fn an_analysis_in_the_document_says_what_the_same_in_a_file_does_and_the_file_comes_first() {
+        let drift = |distance| {
+            format!(
+                r#"{{"drift":{{"distance":{distance},"window":"10s","values":50,"cooldown":"30s","action":"hold",
+                "reference":{{"1000":[100,500]}}}}}}"#
+            )
+        };
+        let with = |form: &str| POLICY.replacen(r#""control":"#, &format!(r#""analysis":{form},"control":"#), 1);
+        let mut ticks = history(90, u64::MAX);
+        for (second, observation) in (0u64..).zip(&mut ticks) {
+            let lower = if second < 50 { 1_000 } else { 9_000 };
+            for counts in observation.flags.get_mut("checkout").unwrap().variants.values_mut() {
+                counts.duration = Bins([(lower, Bin { width: 100, count: 200 })].into());
+            }
+        }
+        let story = |policy: &str, file: Option<&str>| {
+            let document = weir_core::check::check(policy).unwrap();
+            replay(&document, None, file.map(|text| Analysis::read(text).unwrap()), &ticks).unwrap()
+        };
+        let of_document = story(&with(&drift("0.3")), None);
+        assert_eq!(of_document, story(POLICY, Some(&drift("0.3"))));
+        let alarms = |story: &Story| story.events.iter().filter(|e| e.remarks.iter().any(|r| r.alarm)).count();
+        assert_eq!((of_document.ends.as_str(), alarms(&of_document)), ("done", 2), "{of_document:?}");
+        // A distance of 1 is never exceeded.
+        assert_eq!(alarms(&story(&with(&drift("0.3")), Some(&drift("1")))), 0);
+        assert_eq!(alarms(&story(&with(&drift("1")), Some(&drift("0.3")))), 2);
     }
 
     #[test]

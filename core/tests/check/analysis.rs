@@ -68,7 +68,8 @@ fn every_value_out_of_range_is_named_at_once() {
     ];
     let mut found = paths(check_analysis(text).unwrap_err());
     let mut expected = expected.map(str::to_owned).to_vec();
-    (found.sort(), expected.sort());
+    found.sort();
+    expected.sort();
     assert_eq!(found, expected);
     for text in ["", "[]", r#"{"goal":{}}"#, r#"{"goals":{"g":{}}}"#, r#"{"drift":{"window":"5"}}"#] {
         assert_eq!(check_analysis(text).unwrap_err().len(), 1, "{text}");

@@ -4,6 +4,7 @@
 mod always_true;
 mod bootstraps;
 mod crashes;
+mod drift;
 mod faults;
 mod forged;
 mod istio;

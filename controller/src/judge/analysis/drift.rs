@@ -69,7 +69,7 @@ impl Drifting {
         self.push(policy, values(policy, candidate), observation.span_ms);
         // With control at hand and no reference given, control itself is what the candidate is compared with, by the guardrails.
         self.found = (alone || policy.reference.is_some()).then(|| self.look(policy)).flatten();
-        self.alarm(policy, observation);
+        self.alarm(policy, situation.policy.is_observed(observation), observation);
     }
 
     fn push(&mut self, policy: &DriftPolicy, bins: &Bins, span_ms: u64) {
@@ -99,12 +99,12 @@ impl Drifting {
         Some(Found { distance, values, reference: of_reference, span_ms: self.span_ms() })
     }
 
-    /// Raises the alarm, unless it was raised within the cooldown.
-    fn alarm(&mut self, policy: &DriftPolicy, observation: &Observation) {
+    /// Raises the alarm, unless it was raised within the cooldown, or too few proxies are seen to know.
+    fn alarm(&mut self, policy: &DriftPolicy, is_observed: bool, observation: &Observation) {
         let drifts = self.found.is_some_and(|found| found.is_drift(policy));
         self.since_ms = drifts.then(|| self.since_ms.unwrap_or(observation.at_ms));
         self.cooling_ms = self.cooling_ms.saturating_sub(observation.span_ms);
-        self.alarms = drifts && self.cooling_ms == 0;
+        self.alarms = drifts && self.cooling_ms == 0 && is_observed;
         if self.alarms {
             self.cooling_ms = policy.cooldown_ms;
         }
@@ -149,7 +149,10 @@ impl Drifting {
     }
 
     fn cooling(&self) -> String {
-        if self.alarms { String::new() } else { format!("; no other alarm for {}", time(self.cooling_ms)) }
+        if self.alarms || self.cooling_ms == 0 {
+            return String::new();
+        }
+        format!("; no other alarm for {}", time(self.cooling_ms))
     }
 
     fn blocks(&self, policy: &DriftPolicy) -> Option<Blocks> {

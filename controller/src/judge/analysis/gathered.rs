@@ -10,7 +10,7 @@ use super::policy::Analysis;
 use super::segments::Segment;
 use crate::judge::policy::Policy;
 use crate::judge::situation::Situation;
-use crate::observation::{Observation, ShadowCounts, VariantCounts};
+use crate::observation::{FlagCounts, Observation, ShadowCounts, VariantCounts};
 
 /// So many segments are remembered; a history with more is cut off, by name.
 const MOST_SEGMENTS: usize = 32;
@@ -47,7 +47,9 @@ impl Gathered {
     /// Takes in a tick.
     pub fn absorb(&mut self, situation: &Situation<'_>, observation: &Observation) {
         let Some(analysis) = &situation.policy.analysis else { return };
-        let Some(flag) = observation.flags.get(situation.flag) else { return };
+        // A tick without any request is one all the same.
+        let nothing = FlagCounts::default();
+        let flag = observation.flags.get(situation.flag).unwrap_or(&nothing);
         let empty = VariantCounts::default();
         let pair = sides(situation, &flag.variants, &empty);
         self.drift.absorb(analysis, situation, pair, observation);
@@ -76,7 +78,8 @@ impl Gathered {
     /// A tick after the last stage: only drift is looked for.
     pub fn absorb_after(&mut self, situation: &Situation<'_>, observation: &Observation) {
         let Some(analysis) = &situation.policy.analysis else { return };
-        let Some(flag) = observation.flags.get(situation.flag) else { return };
+        let nothing = FlagCounts::default();
+        let flag = observation.flags.get(situation.flag).unwrap_or(&nothing);
         let empty = VariantCounts::default();
         self.drift.absorb(analysis, situation, sides(situation, &flag.variants, &empty), observation);
     }
