@@ -79,7 +79,7 @@ pub enum Unfit {
 }
 
 /// Starts the rollout of `flag` (or the only one) as the history begins, and lets the judge see every tick, with what `analysis` asks for
-/// beside the guardrails. Told are transitions, and every change of the reason to wait.
+/// beside the guardrails, or else the document. Told are transitions, and every change of the reason to wait.
 ///
 /// # Errors
 /// [`Unfit`].
@@ -102,13 +102,13 @@ pub fn replay(
     let start = Command::Start { force: false };
     // What the document's defaultVariant is now says nothing of the time that was recorded.
     let mut state = RolloutState::default().command(&start, rollout, Some(&rollout.control), begin_ms)?;
-    if let Some(plan) = &mut state.plan {
-        plan.policy.analysis = analysis.map(Box::new);
+    if let (Some(plan), Some(analysis)) = (&mut state.plan, analysis) {
+        plan.policy.analysis = Some(Box::new(analysis));
     }
     let mut events: Vec<Event> = Vec::new();
     for observation in history {
         let (next, ruling) = state.tick(flag, observation);
-        let judged = state.phase.is_under_way() || ruling.why == Why::Drift;
+        let judged = state.phase.is_under_way() || ruling.why == Why::Drift || ruling.alarm().is_some();
         if judged && is_news(events.last(), &ruling) {
             events.push(event(observation.at_ms, begin_ms, &next, ruling));
         }
@@ -131,7 +131,9 @@ fn chosen<'a>(document: &'a Document, flag: Option<&str>) -> Result<(&'a str, &'
 
 fn is_news(last: Option<&Event>, ruling: &Ruling) -> bool {
     let same = |last: &Event| (last.verdict, last.why, last.asks) == (ruling.verdict, ruling.why, ruling.asks);
-    ruling.transition.is_some() || !last.is_some_and(|last| last.transition.is_none() && same(last))
+    ruling.transition.is_some()
+        || ruling.alarm().is_some()
+        || !last.is_some_and(|last| last.transition.is_none() && same(last))
 }
 
 fn event(at_ms: u64, begin_ms: u64, next: &RolloutState, ruling: Ruling) -> Event {
@@ -164,7 +166,7 @@ mod tests {
     use weir_core::outcome::Outcome;
 
     use super::*;
-    use crate::observation::{CellCounts, FlagCounts, VariantCounts};
+    use crate::observation::{Bin, Bins, CellCounts, FlagCounts, VariantCounts};
 
     const POLICY: &str = r#"{"flags":{"checkout":{"state":"ENABLED","variants":{"stable":"v1","next":"v2"},"defaultVariant":"stable"}},
       "weir":{"version":1,"identity":[{"header":"x-user-id"}],"outputs":{"checkout":{"requestHeader":"x-weir-checkout"}},
@@ -213,6 +215,35 @@ mod tests {
         assert!((10_000..=13_000).contains(&after_ms), "{after_ms}");
         assert!(story.events.last().unwrap().sentence.contains("rolled back at 50 %"));
         assert_eq!(story.ticks, 60);
+    }
+
+    #[test]
+    fn an_analysis_in_the_document_says_what_the_same_in_a_file_does_and_the_file_comes_first() {
+        let drift = |distance| {
+            format!(
+                r#"{{"drift":{{"distance":{distance},"window":"10s","values":50,"cooldown":"30s","action":"hold",
+                "reference":{{"1000":[100,500]}}}}}}"#
+            )
+        };
+        let with = |form: &str| POLICY.replacen(r#""control":"#, &format!(r#""analysis":{form},"control":"#), 1);
+        let mut ticks = history(90, u64::MAX);
+        for (second, observation) in (0u64..).zip(&mut ticks) {
+            let lower = if second < 50 { 1_000 } else { 9_000 };
+            for counts in observation.flags.get_mut("checkout").unwrap().variants.values_mut() {
+                counts.duration = Bins([(lower, Bin { width: 100, count: 200 })].into());
+            }
+        }
+        let story = |policy: &str, file: Option<&str>| {
+            let document = weir_core::check::check(policy).unwrap();
+            replay(&document, None, file.map(|text| Analysis::read(text).unwrap()), &ticks).unwrap()
+        };
+        let of_document = story(&with(&drift("0.3")), None);
+        assert_eq!(of_document, story(POLICY, Some(&drift("0.3"))));
+        let alarms = |story: &Story| story.events.iter().filter(|e| e.remarks.iter().any(|r| r.alarm)).count();
+        assert_eq!((of_document.ends.as_str(), alarms(&of_document)), ("done", 2), "{of_document:?}");
+        // A distance of 1 is never exceeded.
+        assert_eq!(alarms(&story(&with(&drift("0.3")), Some(&drift("1")))), 0);
+        assert_eq!(alarms(&story(&with(&drift("1")), Some(&drift("0.3")))), 2);
     }
 
     #[test]

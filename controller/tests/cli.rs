@@ -230,6 +230,12 @@ fn judge_says_what_a_policy_would_have_done() {
     assert_eq!((code, &last["verdict"]), (0, &Value::from("roll_back")));
     assert!((41_000..45_000).contains(&last["after_ms"].as_u64().unwrap()), "{last}");
 
+    let analysis = file(directory.path(), "analysis.json", "{\"drift\": {\"distance\": 3, \"widow\": \"5m\"}}");
+    let (code, _, error) = run(&["judge", "--history", &history, "--policy", &policy, "--analysis", &analysis]);
+    assert_eq!(code, 1);
+    assert!(error.contains("$.drift.distance: found 3, allowed a number between 0.01 and 1"), "{error}");
+    assert!(error.contains("$.drift.widow: found an unknown key, allowed \"window\" (did you mean that?)"), "{error}");
+
     let broken = file(directory.path(), "broken.ndjson", "{}\n");
     let (code, text, error) = run(&["judge", "--history", &broken, "--policy", &policy]);
     assert_eq!((code, text.as_str()), (1, ""));

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::analysis::Analysis;
 use crate::check::Limits;
 use crate::guardrail::{Guardrail, Inconclusive};
 use crate::json::Json;
@@ -172,6 +173,8 @@ pub struct Policy {
     pub max_duration: Option<Span>,
     /// What follows when it, or a stage, has taken its longest.
     pub inconclusive: Inconclusive,
+    /// What is looked at beside the guardrails; `None` (default) is nothing.
+    pub analysis: Option<Box<Analysis>>,
 }
 
 /// What control must have shown before the first stage.
@@ -208,6 +211,7 @@ impl Default for Policy {
             guardrails: Guardrail::defaults(),
             max_duration: None,
             inconclusive: Inconclusive::Hold,
+            analysis: None,
         }
     }
 }

@@ -48,6 +48,18 @@ impl Json {
         }
     }
 
+    /// The whole number that it holds, if it is one from 0 to `most`, itself at most 2^53.
+    #[must_use]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "checked: whole, not negative, at most 2^53"
+    )]
+    pub fn as_whole(&self, most: u64) -> Option<u64> {
+        self.as_number().filter(|n| n.fract() == 0.0 && (0.0..=most as f64).contains(n)).map(|n| n as u64)
+    }
+
     /// What it holds, if it is of that kind.
     #[must_use]
     pub fn as_bool(&self) -> Option<bool> {

@@ -3,7 +3,7 @@
 //!
 //! In reading order:
 //! - [`document`]: a flag document, checked; [`check`]: the only way to one, or every [`check::Finding`] of the file, by [`check::Code`]
-//! - [`guardrail`]: what a rollout's candidate must keep; [`custom`]: what others answer for it
+//! - [`guardrail`]: what a rollout's candidate must keep; [`custom`]: what others answer for it; [`analysis`]: what is looked at beside that
 //! - [`share`], [`span`]: shares of traffic and lengths of time, as documents spell them; [`json`]: JSON as written (`json_text`: written again)
 //! - [`rule`]: targeting, compiled; [`evaluate`]: what a flag is for whom, as flagd answers
 //! - [`snapshot`]: the wire contract down, envelope or bare document, and the cache of compiled documents
@@ -30,6 +30,7 @@
 )]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
+pub mod analysis;
 mod asked;
 pub mod cell;
 pub mod check;

@@ -45,10 +45,9 @@ fn told(files: &Files<'_>, lines: &str, policy: &str, analysis: Option<&str>) ->
     })?;
     let observations = observations(&name, lines)
         .map_err(|findings| failure("the history has lines that are no observation", findings))?;
-    let analysis = analysis
-        .map(Analysis::read)
-        .transpose()
-        .map_err(|findings| failure(&format!("the analysis is not taken: {}", findings.join("; ")), Vec::new()))?;
+    let analysis = analysis.map(Analysis::read).transpose().map_err(|findings| {
+        failure("the analysis is not taken", findings.into_iter().map(FindingText::from).collect())
+    })?;
     replay(&document, files.flag, analysis, &observations).map_err(|unfit| failure(&unfit.to_string(), Vec::new()))
 }
 

@@ -2,7 +2,7 @@
 //! knows no limit.
 //!
 //! A client in a retry loop is in one cell of users, and that cell then has more requests than it usually has: whatever its busiest cell
-//! has beyond its usual share is taken for slow, and left out. The usual share is control's (the same cells of users), at least a
+//! has beyond its usual share, beside what the others have, is taken for slow, and left out. The usual share is control's (the same cells of users), at least a
 //! twentieth. So a client's storm never decides about latency; a large customer who is slow by nature and only on the candidate may.
 
 use super::recent::Recent;
@@ -43,7 +43,8 @@ impl Around<'_> {
         let even = f64::from(u32::try_from(CELL_COUNT).unwrap_or(1)).recip();
         let beyond = cells.0.iter().zip(&self.control.0).map(|(cell, usual)| {
             let share = (real(usual.requests) / control).max(even);
-            real(cell.requests) - share * all
+            // Its usual part is that of what the others have: a storm may be as large as all of these.
+            (real(cell.requests) - share * all) / (1.0 - share).max(even)
         });
         real_to_count(beyond.fold(0.0, f64::max).ceil())
     }
@@ -70,6 +71,15 @@ mod tests {
         let control = cells(200);
         let around = Around { recent: &recent, control: &control };
         assert!(around.is_broad(Tally::new(1_150, 150), &cells(200), 0.05), "control's cell 3 is as busy");
+    }
+
+    #[test]
+    fn a_storm_larger_than_all_the_rest_is_left_out_whole() {
+        let (recent, control) = (Recent::default(), cells(50));
+        let around = Around { recent: &recent, control: &control };
+        // 2,000 slow ones of one client beside 1,000 requests of all, of which 50 are slow.
+        assert!(!around.is_broad(Tally::new(3_000, 2_050), &cells(2_050), 0.05));
+        assert!(around.is_broad(Tally::new(3_000, 2_100), &cells(2_050), 0.05));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use weir_core::guardrail::Counter;
 
-use super::analysis::{Gathered, Seen};
+use super::analysis::Gathered;
 use super::baseline::Baseline;
 use super::bursts::Around;
 use super::counted::{self, Results, Sample};
@@ -15,7 +15,7 @@ use super::mismatch::Split;
 use super::norm::{self, Norm};
 use super::policy::Policy;
 use super::recent::{Piece, Recent};
-use super::situation::{Situation, Stage};
+use super::situation::Situation;
 use super::tally::{Cells, Tally};
 use super::watch::{Evidence, Terms, Tick, Watch};
 use crate::observation::{Bins, Observation, VariantCounts};
@@ -98,7 +98,7 @@ impl Memory {
             reference_durations,
             ..StageMemory::default()
         };
-        self.gathered.begin_stage();
+        self.gathered.begin_stage(policy);
         for (limit, watch) in policy.limits.iter().zip(&mut self.watches) {
             if limit.settles() {
                 *watch = Watch::new(limit);
@@ -114,9 +114,23 @@ impl Memory {
         let flag = observation.flags.get(situation.flag);
         let variant = |name: &str| flag.and_then(|f| f.variants.get(name)).unwrap_or(&empty);
         let (candidate, control) = (variant(situation.candidate), variant(situation.control));
-        // The dispersion must be known before the tick.
-        let dispersion = if situation.policy.analysis.is_some() { self.control.dispersion() } else { 1.0 };
-        self.gathered.absorb(situation, &Seen { observation, dispersion });
+        self.gathered.absorb(situation, observation);
+        let elapsed_ms = self.stage.elapsed_ms;
+        self.take(situation, observation, (candidate, control));
+        let Some(stage) = situation.stage else { return };
+        if elapsed_ms >= Split::counts_from_ms(situation.policy, &stage) {
+            self.stage.split.add(&Cells::of(candidate), &Cells::of(control));
+        }
+        self.stage.split.look(situation.policy, &stage, self.stage.observed_ms);
+    }
+
+    /// Takes in a tick's counts of (candidate, control): of everybody, or of a segment's users.
+    pub fn take(
+        &mut self,
+        situation: &Situation<'_>,
+        observation: &Observation,
+        (candidate, control): (&VariantCounts, &VariantCounts),
+    ) {
         self.recent.add(&piece(situation.policy, observation.span_ms, candidate, control));
         self.elapsed_ms = self.elapsed_ms.saturating_add(observation.span_ms);
         self.answered(situation, observation);
@@ -124,7 +138,7 @@ impl Memory {
             Some(stage) => {
                 let whole = stage.is_whole();
                 self.watch(situation, &Tick { span_ms: observation.span_ms, candidate, control, whole });
-                self.count_stage(situation.policy, &stage, observation, (candidate, control));
+                self.count_stage(situation.policy, observation, (candidate, control));
             }
             None => {
                 self.baseline.add(situation.policy, observation, control);
@@ -169,7 +183,7 @@ impl Memory {
                 Bound::LatencyRatio(multiple) => norm::edge(&norm, multiple.quantile),
                 Bound::Ratio { .. } | Bound::Max { .. } | Bound::Latency(_) | Bound::Custom(_) => None,
             };
-            let enough = situation.policy.evidence_limit(limit);
+            let enough = situation.evidence_limit(limit);
             let dispersion = self.spread(limit).dispersion(tolerated);
             watch.step(tick, &Terms { i, limit, tolerated, dispersion, enough, edge }, around);
         }
@@ -185,7 +199,6 @@ impl Memory {
     fn count_stage(
         &mut self,
         policy: &Policy,
-        stage: &Stage,
         seen: &Observation,
         (candidate, control): (&VariantCounts, &VariantCounts),
     ) {
@@ -195,16 +208,12 @@ impl Memory {
             self.norm.add(&control.duration, seen.span_ms);
         }
         let (of_candidate, of_control) = (Cells::of(candidate), Cells::of(control));
-        if self.stage.elapsed_ms >= Split::counts_from_ms(policy, stage) {
-            self.stage.split.add(&of_candidate, &of_control);
-        }
         self.stage.elapsed_ms = self.stage.elapsed_ms.saturating_add(seen.span_ms);
         if policy.is_observed(seen) {
             self.stage.observed_ms = self.stage.observed_ms.saturating_add(seen.span_ms);
         }
         self.stage.candidate.add(&of_candidate);
         self.stage.control.add(&of_control);
-        self.stage.split.look(policy, stage, self.stage.observed_ms);
         counted::add(&mut self.stage.candidate_results, &candidate.results);
         counted::add(&mut self.stage.control_results, &control.results);
     }

@@ -95,7 +95,7 @@ impl Policy {
             settle_ms: policy.settle.ms(),
             limits: policy.guardrails.iter().flat_map(Limit::of).collect(),
             stages: rollout.stages.len(),
-            analysis: None,
+            analysis: policy.analysis.as_deref().map(|form| Box::new(form.clone().into())),
             longest_ms: policy.max_duration.map(Span::ms),
             when_unclear: policy.inconclusive.into(),
         }
@@ -107,12 +107,17 @@ impl Policy {
     /// (which has no probability) neither.
     #[must_use]
     pub fn evidence_limit(&self, limit: &Limit) -> f64 {
-        let mut parts = self.limits.iter().filter(|limit| !limit.dry_run && limit.is_statistical()).count().max(1);
-        if limit.settles() {
-            parts = parts.saturating_mul(self.stages.max(1));
-        }
+        let deciding = |limit: &&Limit| !limit.dry_run && limit.is_statistical();
+        let parts = self.limits.iter().filter(deciding).count().max(1);
         let parts = u32::try_from(parts).unwrap_or(u32::MAX);
-        (f64::from(parts) / self.alpha.clamp(LEAST_ALPHA, 1.0)).ln()
+        (f64::from(parts) / self.alpha.clamp(LEAST_ALPHA, 1.0)).ln() + self.ln_stages(limit)
+    }
+
+    /// Natural logarithm of the stages that a limit's part of alpha is divided over: all of them, if its evidence is fresh in each.
+    #[must_use]
+    pub fn ln_stages(&self, limit: &Limit) -> f64 {
+        let stages = if limit.settles() { self.stages.max(1) } else { 1 };
+        f64::from(u32::try_from(stages).unwrap_or(u32::MAX)).ln()
     }
 
     /// Drift is looked for after the last stage too.

@@ -243,6 +243,12 @@ impl Ruling {
         }
     }
 
+    /// What raises an alarm in this tick.
+    #[must_use]
+    pub fn alarm(&self) -> Option<&Remark> {
+        self.remarks.iter().find(|remark| remark.alarm)
+    }
+
     /// A rollout that is not under way is not judged.
     #[must_use]
     pub fn not_under_way(sentence: String) -> Self {

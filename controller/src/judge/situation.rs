@@ -1,5 +1,6 @@
 //! [`Situation`]: where a rollout stands when the judge looks at it. Owns nothing but the shape.
 
+use super::limit::Limit;
 use super::policy::Policy;
 
 /// Where a rollout stands.
@@ -17,6 +18,18 @@ pub struct Situation<'a> {
     pub stage: Option<Stage>,
     /// Weight of the stage that would be next, parts per million; `None` in the last.
     pub next_ppm: Option<u32>,
+    /// Natural logarithm of the evidence that is enough, where it is not the policy's own: in a segment, one of many looks. It is before
+    /// the division over the stages.
+    pub enough: Option<f64>,
+}
+
+impl Situation<'_> {
+    /// Natural logarithm of the evidence at which a limit counts as broken.
+    #[must_use]
+    pub fn evidence_limit(&self, limit: &Limit) -> f64 {
+        let of_part = |enough| enough + self.policy.ln_stages(limit);
+        self.enough.map_or_else(|| self.policy.evidence_limit(limit), of_part)
+    }
 }
 
 /// The stage under way.

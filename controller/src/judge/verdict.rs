@@ -4,7 +4,7 @@
 
 use weir_core::share::WHOLE;
 
-use super::analysis::{Blocks, Remark, of_shadow, remarks};
+use super::analysis::{Blocks, Remark, RemarkState, after, of_shadow, remarks};
 use super::check::{checks, unanswered};
 use super::limit::Limit;
 use super::memory::Memory;
@@ -21,7 +21,7 @@ use crate::observation::Observation;
 pub fn rule(situation: &Situation<'_>, memory: &Memory, observation: &Observation) -> Ruling {
     match situation.stage {
         Some(stage) => {
-            let (remarks, scope) = remarks(situation, &memory.gathered);
+            let (remarks, scope) = remarks(situation, memory);
             let checks = checks(situation, memory);
             Ruling { scope, ..Case { situation, memory, observation, stage, checks, remarks }.rule() }
         }
@@ -68,11 +68,13 @@ fn baseline(situation: &Situation<'_>, memory: &Memory, observation: &Observatio
 /// Rules on what everybody has had since the last stage: only drift is looked for.
 #[must_use]
 pub fn rule_after(situation: &Situation<'_>, memory: &Memory, ended: String) -> Ruling {
-    let (remarks, _) = remarks(situation, &memory.gathered);
-    let found = remarks.iter().find_map(|remark| Some((remark, remark.blocks.filter(|b| b.why == Why::Drift)?)));
-    let ruling = found.map(|(remark, blocks)| drifted(situation, WHOLE, remark, blocks));
-    let ruling = ruling.unwrap_or_else(|| Ruling::not_under_way(ended));
-    Ruling { remarks: remarks.into_iter().filter(|remark| remark.name.starts_with("drift")).collect(), ..ruling }
+    let Some(remark) = after(situation, memory) else { return Ruling::not_under_way(ended) };
+    let ruling = match remark.blocks {
+        Some(blocks) => drifted(situation, WHOLE, &remark, blocks),
+        None if remark.state == RemarkState::Fail => Ruling::not_under_way(format!("{ended}; but {}", remark.sentence)),
+        None => Ruling::not_under_way(ended),
+    };
+    Ruling { remarks: vec![remark], ..ruling }
 }
 
 fn drifted(situation: &Situation<'_>, weight_ppm: u32, remark: &Remark, blocks: Blocks) -> Ruling {

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::status::{RolloutStatus, Status};
 use crate::judge::CheckState;
+use crate::judge::analysis::RemarkState;
 
 /// All of them.
 #[must_use]
@@ -24,7 +25,7 @@ fn controller(page: &mut Page, status: &Status) {
     page.family("weir_controller_killed", "gauge", "1 while everything is killed.");
     page.sample("weir_controller_killed", &[], u8::from(status.kill));
     page.family("weir_controller_alarms", "gauge", "Alarms that are on, by kind.");
-    for kind in ["check", "duplicate", "ledger", "refused", "store"] {
+    for kind in ["check", "drift", "duplicate", "ledger", "refused", "store"] {
         let on = status.alarms.iter().filter(|alarm| alarm.kind == kind).count();
         page.sample("weir_controller_alarms", &[("kind", kind)], on);
     }
@@ -101,6 +102,7 @@ fn rollouts(page: &mut Page, status: &Status) {
         }
     }
     checks(page, &status.rollouts);
+    remarks(page, &status.rollouts);
 }
 
 /// Every state of a check, by its word.
@@ -142,6 +144,32 @@ fn checks(page: &mut Page, rollouts: &[RolloutStatus]) {
             let on = u8::from(found.state == state);
             page.sample("weir_controller_check_state", &[flag, check, ("state", word)], on);
         }
+    }
+}
+
+fn remarks(page: &mut Page, rollouts: &[RolloutStatus]) {
+    let remarks = || {
+        rollouts.iter().flat_map(|rollout| {
+            let remarks = rollout.ruling.iter().flat_map(|ruling| &ruling.remarks);
+            remarks.map(move |remark| ([("flag", rollout.flag.as_str()), ("remark", remark.name.as_str())], remark))
+        })
+    };
+    let help =
+        "What was seen beside the limits: a goal's difference, a distance for drift, a limit's value in a segment.";
+    page.family("weir_controller_remark_value", "gauge", help);
+    for (labels, remark) in remarks() {
+        if let Some(value) = remark.value {
+            page.sample("weir_controller_remark_value", &labels, value);
+        }
+    }
+    page.family("weir_controller_remark_limit", "gauge", "Its limit: a minimum effect, a greatest distance.");
+    for (labels, remark) in remarks() {
+        page.sample("weir_controller_remark_limit", &labels, remark.limit);
+    }
+    page.family("weir_controller_remark_bad", "gauge", "1 if it is beyond its limit, or worse.");
+    for (labels, remark) in remarks() {
+        let bad = matches!(remark.state, RemarkState::Fail | RemarkState::Worse);
+        page.sample("weir_controller_remark_bad", &labels, u8::from(bad));
     }
 }
 

@@ -204,7 +204,7 @@ pub struct Applied {
 /// What a person should look at.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alarm {
-    /// `refused`, `duplicate`, `store`, `ledger` or `check`.
+    /// `refused`, `duplicate`, `store`, `ledger`, `check` or `drift`.
     pub kind: String,
     /// Since when.
     pub since_ms: u64,

@@ -57,6 +57,7 @@ impl RolloutState {
             policy: &plan.policy,
             stage: current.map(as_stage),
             next_ppm: next.map(|s| s.weight_ppm),
+            enough: None,
         }
     }
 

@@ -62,6 +62,7 @@ impl Engine {
                 step.beside.observations.extend(observed(key, before.attempt, observation));
             }
             step.decisions.extend(decided(key, after.attempt, &ruling, observation.at_ms));
+            step.beside.ledger.extend(self.alarmed(key, after.attempt, &ruling, observation.at_ms));
             if after != before {
                 step.change.rollouts.insert(key.to_owned(), after);
             }
@@ -74,6 +75,22 @@ impl Engine {
     pub(super) fn questions(&self) -> Vec<Question> {
         let Some(current) = self.model.document.as_ref().filter(|_| !self.model.kill) else { return Vec::new() };
         current.rollouts().flat_map(|flag| Question::of(&flag.key, &self.model.rollout(&flag.key))).collect()
+    }
+
+    /// An alarm that changes nothing by itself: a decision tells its own.
+    fn alarmed(&self, key: &str, attempt: u64, ruling: &Ruling, detected_at_ms: u64) -> Option<Entry> {
+        let remark = ruling.alarm().filter(|_| ruling.transition.is_none())?;
+        Some(Entry {
+            at_ms: self.clock.now_ms(),
+            kind: "alarm".to_owned(),
+            flag: Some(key.to_owned()),
+            attempt: Some(attempt),
+            actor: "judge".to_owned(),
+            sentence: format!("{key}: {}", remark.sentence),
+            numbers: json!({ "ruling": ruling, "detected_at_ms": detected_at_ms }).to_string(),
+            generation: self.generation,
+            ..Entry::default()
+        })
     }
 
     /// Keeps the ruling for the status, and logs it if it says something else than the one before.

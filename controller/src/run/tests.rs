@@ -1,3 +1,5 @@
+mod drift;
+
 use std::path::Path;
 
 use serde_json::{Value, json};

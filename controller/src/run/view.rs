@@ -2,6 +2,7 @@
 
 use super::engine::Engine;
 use super::model::{Change, Current, Present};
+use crate::judge::analysis::{DRIFT, RemarkState};
 use crate::observe::ProxySight;
 use crate::publish::{Mark, ProxyReport};
 use crate::report::{Alarm, DocumentStatus, ProxyStatus, ProxyWeight, RolloutStatus, StageStatus, Status, Totals};
@@ -14,11 +15,12 @@ impl Engine {
         let proxies = self.proxies();
         let rollouts = self.model.document.as_ref().map(|current| self.rollout_statuses(current, &proxies));
         let rollouts = rollouts.unwrap_or_default();
+        let alarms = self.all_alarms(&proxies);
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started_at_ms: self.started_at_ms,
             at_ms: self.clock.now_ms(),
-            sentence: self.sentence(&proxies, &rollouts),
+            sentence: self.sentence(&proxies, &rollouts, &alarms),
             generation: self.generation,
             document: self.model.document.as_ref().map(|current| DocumentStatus {
                 hash: current.stored.hash.clone(),
@@ -29,7 +31,7 @@ impl Engine {
             killed_flags: self.model.flag_kills.iter().cloned().collect(),
             observed: self.observed.clone(),
             last: self.chains.get(None).cloned(),
-            alarms: self.all_alarms(&proxies),
+            alarms,
             totals: self.all_totals(),
             stale: self.stale(),
             proxies,
@@ -115,7 +117,7 @@ impl Engine {
         if self.model.kill || state.killed || state.mask { 0 } else { state.weight_ppm }
     }
 
-    fn sentence(&self, proxies: &[ProxyStatus], rollouts: &[RolloutStatus]) -> String {
+    fn sentence(&self, proxies: &[ProxyStatus], rollouts: &[RolloutStatus], alarms: &[Alarm]) -> String {
         if self.model.document.is_none() {
             return "no document yet: nothing is published, and proxies serve what their default_config says; \
                     `weir apply FILE` begins"
@@ -125,17 +127,22 @@ impl Engine {
         let seen = expected.clone().filter(|proxy| proxy.seen).count();
         let current = proxies.iter().filter(|p| p.applied.is_some_and(|m| m.generation == self.generation)).count();
         let under_way = rollouts.iter().filter(|r| matches!(r.phase.as_str(), "baseline" | "running")).count();
-        let text = format!(
+        let mut text = format!(
             "{under_way} of {} rollouts under way; {seen} of {} proxies seen, {current} serve generation {}",
             rollouts.len(),
             expected.count(),
             self.generation
         );
+        if !alarms.is_empty() {
+            let kinds: Vec<&str> = alarms.iter().map(|alarm| alarm.kind.as_str()).collect();
+            text.push_str(&format!("; alarms: {}", kinds.join(", ")));
+        }
         if self.model.kill { format!("EVERYTHING IS KILLED; {text}") } else { text }
     }
 
     fn all_alarms(&self, proxies: &[ProxyStatus]) -> Vec<Alarm> {
         let mut alarms: Vec<Alarm> = self.alarms.values().cloned().collect();
+        alarms.extend(self.drifts());
         for proxy in proxies {
             let acked = proxy.acked.map_or(0, |mark| mark.generation);
             // Past, once the proxy has taken a later one; the ledger and refused_total remember it.
@@ -158,6 +165,18 @@ impl Engine {
             }
         }
         alarms
+    }
+
+    /// Rollouts whose candidate drifts, for as long as it does: also after the last stage, and within the cooldown.
+    fn drifts(&self) -> Vec<Alarm> {
+        let Some(current) = &self.model.document else { return Vec::new() };
+        let drift = |flag: &str| -> Option<Alarm> {
+            let since_ms = self.model.rollouts.get(flag)?.memory.gathered.drift.since_ms()?;
+            let mut remarks = self.rulings.get(flag)?.remarks.iter();
+            let remark = remarks.find(|r| r.name.starts_with(DRIFT) && r.state == RemarkState::Fail)?;
+            Some(Alarm { kind: DRIFT.to_owned(), since_ms, sentence: format!("{flag}: {}", remark.sentence) })
+        };
+        current.rollouts().filter_map(|flag| drift(&flag.key)).collect()
     }
 
     fn all_totals(&self) -> Totals {

@@ -1,6 +1,7 @@
 //! The health of the evidence itself: what is missing, late, sick or strange is never taken for a fault of the candidate, nor for its
 //! success. Where a case is tested elsewhere, its name says so.
 
+use weir_controller::judge::analysis::{Analysis, RemarkState};
 use weir_controller::judge::{CheckState, Transition, Verdict, Why};
 use weir_controller::observation::{Bins, Observation};
 use weir_controller::rollout::{Phase, RolloutState};
@@ -141,6 +142,88 @@ fn a_clock_that_jumped_changes_no_verdict() {
         rulings.collect::<Vec<_>>()
     };
     assert_eq!(verdicts(true), verdicts(false));
+}
+
+/// A cooldown is observed time: a clock that jumps on an hour does not end it, and one that jumps back does not stretch it.
+#[test]
+fn a_clock_that_jumped_neither_ends_nor_stretches_a_cooldown() {
+    let drift =
+        r#"{"drift":{"action":"notify","window":"10s","cooldown":"5m","values":100,"reference":{"1000":[1000,1000]}}}"#;
+    let alarms = |jump_ms: i64| {
+        let (mut state, mut world) = (started(&rollout()), World::new(3));
+        state.plan.as_mut().unwrap().policy.analysis = Some(Box::new(Analysis::read(drift).unwrap()));
+        until_stage(&mut state, &mut world, 1);
+        let raised = (0..700u64).filter(|second| {
+            let mut seen = world.tick(0.25);
+            if *second >= 100 {
+                seen.at_ms = seen.at_ms.saturating_add_signed(jump_ms);
+            }
+            let ruling = tick(&mut state, &seen);
+            let drifts = ruling.remarks.iter().any(|r| r.name == "drift latency" && r.state == RemarkState::Fail);
+            assert!(drifts || !state.phase.is_under_way(), "second {second}: {ruling:?}");
+            ruling.alarm().is_some()
+        });
+        raised.collect::<Vec<_>>()
+    };
+    let steady = alarms(0);
+    assert!(steady.windows(2).all(|pair| pair[1] - pair[0] == 300) && steady.len() >= 2, "{steady:?}");
+    assert_eq!(alarms(3_600_000), steady);
+    assert_eq!(alarms(-3_600_000), steady);
+}
+
+/// With proxies missing the values that are left are some proxies' only; and a tick that sees nothing raises nothing again.
+#[test]
+fn drift_with_proxies_missing_or_nothing_seen_raises_no_alarm() {
+    let drift = r#"{"drift":{"action":"rollback","window":"10s","values":100,"reference":{"1000":[1000,1000]}}}"#;
+    let (mut state, mut world) = (started(&rollout()), World::new(3));
+    state.plan.as_mut().unwrap().policy.analysis = Some(Box::new(Analysis::read(drift).unwrap()));
+    while state.phase == Phase::Baseline {
+        run(&mut state, &mut world, 1);
+    }
+    world.seen = 1;
+    let (ruling, _) = run(&mut state, &mut world, 30);
+    assert_eq!((state.phase, ruling.verdict), (Phase::Running { stage: 0 }, Verdict::Hold), "{}", ruling.sentence);
+    assert!(ruling.alarm().is_none() && ruling.remarks.iter().any(|remark| remark.state == RemarkState::Fail));
+    world.seen = 3;
+    let (ruling, _) = run(&mut state, &mut world, 1);
+    assert_eq!((state.phase, ruling.why), (Phase::RolledBack, Why::Drift), "{}", ruling.sentence);
+
+    let (mut state, mut world) = (started(&rollout()), World::new(3));
+    let notify = drift.replace("rollback", "notify");
+    state.plan.as_mut().unwrap().policy.analysis = Some(Box::new(Analysis::read(&notify).unwrap()));
+    let alarms = (0..60).filter(|_| {
+        let seen = world.tick(f64::from(state.weight_ppm) / 1e6);
+        let first = tick(&mut state, &seen).alarm().is_some();
+        let nothing = Observation { flags: [].into(), ..seen };
+        assert!(tick(&mut state, &nothing).alarm().is_none());
+        first
+    });
+    assert_eq!(alarms.count(), 1);
+}
+
+/// No duration at all is not one of zero: nothing passes, nothing is broken, and the stage waits for them.
+#[test]
+fn histograms_that_never_come_are_not_taken_for_speed() {
+    let mut rollout = rollout();
+    rollout.policy.guardrails = Guardrail::defaults();
+    for of_both in [false, true] {
+        let (mut state, mut world) = (started(&rollout), World::new(1));
+        for _ in 0..400 {
+            let mut seen = world.tick(f64::from(state.weight_ppm) / 1e6);
+            for (name, counts) in &mut seen.flags.get_mut("checkout").unwrap().variants {
+                if of_both || name == "next" {
+                    counts.duration = Bins::default();
+                }
+            }
+            let ruling = tick(&mut state, &seen);
+            let latency = ruling.checks.iter().filter(|check| check.metric == "latency");
+            for check in latency {
+                assert!(matches!(check.state, CheckState::NoData | CheckState::NotEnough), "{check:?}");
+                assert_eq!(check.value, None);
+            }
+        }
+        assert_eq!(state.phase, Phase::Running { stage: 0 }, "neither on nor back");
+    }
 }
 
 #[test]

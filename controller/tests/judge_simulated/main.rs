@@ -9,5 +9,6 @@ mod latency;
 mod pace;
 mod promised_power;
 mod rollouts;
+mod segments;
 mod split;
 mod world;

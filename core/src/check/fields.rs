@@ -107,16 +107,19 @@ impl<'a> Fields<'a> {
     }
 
     /// A whole number up to `most`, itself at most 2^53.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::cast_precision_loss,
-        reason = "checked: whole, not negative, below 2^53"
-    )]
     pub(crate) fn whole(&self, key: &str, most: u64, findings: &mut Findings) -> Option<u64> {
         let allowed = format!("a whole number between 0 and {most}");
-        let fits = |n: &f64| n.fract() == 0.0 && (0.0..=most as f64).contains(n);
-        self.with(key, &allowed, findings, |json| json.as_number().filter(fits).map(|n| n as u64))
+        self.with(key, &allowed, findings, |json| json.as_whole(most))
+    }
+
+    /// A part of one: a share such as "85%", or a number within `least..=1`.
+    pub(crate) fn fraction(&self, key: &str, least: f64, findings: &mut Findings) -> Option<f64> {
+        let allowed = format!("a share such as \"85%\", or a number, between {least} and 1");
+        let read = |json: &Json| match json {
+            Json::String(text) => Share::from_percent(text).map(Share::fraction),
+            json => json.as_number(),
+        };
+        self.with(key, &allowed, findings, |json| read(json).filter(|n| (least..=1.0).contains(n)))
     }
 
     /// A share: "5%" or whole parts per million.

@@ -6,9 +6,11 @@
 //! - `fields`: reading an object field by field: unknown keys, wrong kinds, the nearest known key
 //! - `flags`: flagd's part of the document
 //! - `weir`: identity and outputs
-//! - `rollouts`: rollouts, stages and policy; `guardrails`: its limits, `custom` those whose answer comes from elsewhere
+//! - `rollouts`: rollouts, stages and policy; `guardrails`: its limits, `custom` those whose answer comes from elsewhere; `analysis`: what
+//!   is looked at beside them
 //! - `lint`: what loads and should not: defects and warnings
 
+mod analysis;
 mod custom;
 mod entries;
 mod fields;
@@ -24,6 +26,7 @@ pub use crate::finding::Finding;
 pub use fields::nearest;
 pub use limits::Limits;
 
+use crate::analysis::Analysis;
 use crate::document::Document;
 use crate::finding::{Findings, Path};
 use crate::json::Json;
@@ -61,6 +64,26 @@ pub fn check(text: &str) -> Result<Document, Vec<Finding>> {
     let (json, document, findings) = read(text, &Limits::default());
     drop(json);
     if findings.is_empty() { Ok(document) } else { Err(findings.placed(text)) }
+}
+
+/// Checks an analysis in a file of its own, as it is held against a recorded history: the form of a rollout's `analysis`, and all that
+/// a history may have counted.
+///
+/// # Errors
+/// Every error of it, each with its place, in the order of the text.
+pub fn check_analysis(text: &str) -> Result<Analysis, Vec<Finding>> {
+    let mut findings = Findings::default();
+    let analysis = match Json::read(text) {
+        Ok(json) => analysis::read(&json, &Path::Root, analysis::Place::File, &mut findings),
+        Err(error) => {
+            findings.add_placed(syntax(text, &error));
+            None
+        }
+    };
+    match analysis {
+        Some(analysis) if findings.is_empty() => Ok(analysis),
+        _ => Err(findings.placed(text)),
+    }
 }
 
 /// A document and everything that there is to say about it.

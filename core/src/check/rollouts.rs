@@ -1,10 +1,12 @@
 //! Rollouts: who is control, who is candidate, the stages, and the policy that the judge goes by.
 
+use super::analysis;
 use super::fields::Fields;
 use super::flags::{quoted, variant_names};
 use super::guardrails::{guardrails, inconclusive, longest};
 use super::weir::find;
 use super::{MAX_NAME_BYTES, MAX_ROLLOUTS, MAX_STAGES};
+use crate::analysis::Analysis;
 use crate::code::Code;
 use crate::document::{Advance, Baseline, Document, Flag, Policy, Rollout, Stage};
 use crate::finding::{Findings, Path};
@@ -56,6 +58,7 @@ fn rollout(key: &str, json: &Json, flag: Option<&Flag>, path: &Path<'_>, finding
         "guardrails",
         "maxDuration",
         "inconclusive",
+        "analysis",
         "shadow",
     ];
     let fields = Fields::read(json, path, &known, findings)?;
@@ -155,7 +158,13 @@ fn policy(fields: &Fields<'_>, findings: &mut Findings) -> Policy {
         guardrails: guardrails(fields, findings).unwrap_or(default.guardrails),
         max_duration: longest(fields, Span::default(), findings),
         inconclusive: inconclusive(fields, findings).unwrap_or_default(),
+        analysis: analysis(fields, findings),
     }
+}
+
+fn analysis(fields: &Fields<'_>, findings: &mut Findings) -> Option<Box<Analysis>> {
+    let json = fields.object("analysis", findings)?;
+    analysis::read(json, &fields.path.key("analysis"), analysis::Place::Document, findings).map(Box::new)
 }
 
 /// The most requests that a policy may ask for: a thousand million.

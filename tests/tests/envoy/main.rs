@@ -5,6 +5,7 @@ mod always_true;
 mod bootstraps;
 mod crashes;
 mod custom;
+mod drift;
 mod faults;
 mod forged;
 mod istio;

@@ -1,5 +1,5 @@
 //! [`Drifting`]: have the candidate's last values another distribution than the reference? Owns the window, the reference and the cooldown
-//! of the action. A distance is looked at, not a p value: at a proxy's volumes p is always tiny.
+//! of its alarm. A distance is looked at, not a p value: at a proxy's volumes p is always tiny.
 
 use std::collections::VecDeque;
 
@@ -14,6 +14,9 @@ use crate::observation::{Bins, Observation, VariantCounts};
 use crate::stats::rank::drift;
 use crate::stats::real;
 
+/// What remarks and alarms of drift are called; after it comes what drifts.
+pub const DRIFT: &str = "drift";
+
 /// The window moves in so many steps.
 const PIECES: u64 = 10;
 
@@ -27,10 +30,12 @@ pub struct Drifting {
     window: VecDeque<Piece>,
     /// What was found in the last tick.
     found: Option<Found>,
-    /// When the action was last taken, milliseconds since the Unix epoch.
-    acted_at_ms: Option<u64>,
-    /// It was taken in the last tick.
-    acts: bool,
+    /// Observed time until the alarm may be raised again, milliseconds: no clock that jumps ends or stretches it.
+    cooling_ms: u64,
+    /// Since when it has drifted without a break, milliseconds since the Unix epoch.
+    since_ms: Option<u64>,
+    /// The alarm was raised in the last tick.
+    alarms: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -45,8 +50,6 @@ struct Found {
     values: u64,
     reference: u64,
     span_ms: u64,
-    /// Until the action may be taken again; 0 if it may.
-    cooling_ms: u64,
 }
 
 impl Drifting {
@@ -66,11 +69,11 @@ impl Drifting {
         self.push(policy, values(policy, candidate), observation.span_ms);
         // With control at hand and no reference given, control itself is what the candidate is compared with, by the guardrails.
         self.found = (alone || policy.reference.is_some()).then(|| self.look(policy)).flatten();
-        self.act(policy, observation.at_ms);
+        self.alarm(policy, situation.policy.is_observed(observation), observation);
     }
 
     fn push(&mut self, policy: &DriftPolicy, bins: &Bins, span_ms: u64) {
-        let whole = policy.window.ms().max(1);
+        let whole = policy.window_ms.max(1);
         match self.window.back_mut().filter(|last| last.span_ms < whole / PIECES) {
             Some(last) => {
                 last.span_ms = last.span_ms.saturating_add(span_ms);
@@ -93,29 +96,32 @@ impl Drifting {
         let reference = policy.reference.as_ref().unwrap_or(&self.learned);
         let (values, of_reference) = (last.count(), reference.count());
         let distance = distance(&last, reference)?;
-        Some(Found { distance, values, reference: of_reference, span_ms: self.span_ms(), cooling_ms: 0 })
+        Some(Found { distance, values, reference: of_reference, span_ms: self.span_ms() })
     }
 
-    fn act(&mut self, policy: &DriftPolicy, at_ms: u64) {
-        self.acts = false;
-        let Some(found) = &mut self.found else { return };
-        if !found.is_drift(policy) {
-            return;
+    /// Raises the alarm, unless it was raised within the cooldown, or too few proxies are seen to know.
+    fn alarm(&mut self, policy: &DriftPolicy, is_observed: bool, observation: &Observation) {
+        let drifts = self.found.is_some_and(|found| found.is_drift(policy));
+        self.since_ms = drifts.then(|| self.since_ms.unwrap_or(observation.at_ms));
+        self.cooling_ms = self.cooling_ms.saturating_sub(observation.span_ms);
+        self.alarms = drifts && self.cooling_ms == 0 && is_observed;
+        if self.alarms {
+            self.cooling_ms = policy.cooldown_ms;
         }
-        let since = self.acted_at_ms.map(|acted| at_ms.saturating_sub(acted));
-        found.cooling_ms = since.map_or(0, |since| policy.cooldown.ms().saturating_sub(since));
-        if found.cooling_ms == 0 {
-            self.acted_at_ms = Some(at_ms);
-            self.acts = true;
-        }
+    }
+
+    /// Since when it has drifted without a break, milliseconds since the Unix epoch; `None` if it does not.
+    #[must_use]
+    pub fn since_ms(&self) -> Option<u64> {
+        self.since_ms
     }
 
     /// What there is to say; nothing where no drift is looked for.
     pub(super) fn remark(&self, analysis: &Analysis) -> Option<Remark> {
         let policy = analysis.drift.as_ref()?;
         let name = match &policy.of {
-            Source::Latency => "drift latency".to_owned(),
-            Source::Score(score) => format!("drift {score}"),
+            Source::Latency => format!("{DRIFT} latency"),
+            Source::Score(score) => format!("{DRIFT} {score}"),
         };
         let (state, sentence) = match self.found {
             None => (RemarkState::NoData, "no reference to compare with yet".to_owned()),
@@ -123,13 +129,14 @@ impl Drifting {
                 let had = count(found.values.min(found.reference));
                 (RemarkState::NotEnough, format!("{had} of {} values", count(policy.values)))
             }
-            Some(found) if found.is_drift(policy) => (RemarkState::Fail, found.words(policy)),
+            Some(found) if found.is_drift(policy) => (RemarkState::Fail, found.words(policy) + &self.cooling()),
             Some(found) => (RemarkState::Pass, found.words(policy)),
         };
         let known = self.found.filter(|found| found.values > 0);
         Some(Remark {
             sentence: format!("{name}: {sentence}"),
             name,
+            segment: None,
             state,
             value: known.map(|found| found.distance),
             interval: None,
@@ -137,14 +144,22 @@ impl Drifting {
             seen: self.found.map_or(0, |found| found.values),
             needed: policy.values,
             blocks: (state == RemarkState::Fail).then(|| self.blocks(policy)).flatten(),
+            alarm: self.alarms,
         })
+    }
+
+    fn cooling(&self) -> String {
+        if self.alarms || self.cooling_ms == 0 {
+            return String::new();
+        }
+        format!("; no other alarm for {}", time(self.cooling_ms))
     }
 
     fn blocks(&self, policy: &DriftPolicy) -> Option<Blocks> {
         match policy.action {
-            Action::Rollback if self.acts => super::blocks(Verdict::RollBack, Why::Drift, false),
-            Action::Notify if !self.acts => None,
-            Action::Notify | Action::Hold | Action::Rollback => super::blocks(Verdict::Hold, Why::Drift, self.acts),
+            Action::Notify => None,
+            Action::Rollback if self.alarms => super::blocks(Verdict::RollBack, Why::Drift, false),
+            Action::Hold | Action::Rollback => super::blocks(Verdict::Hold, Why::Drift, true),
         }
     }
 }
@@ -155,12 +170,8 @@ impl Found {
     }
 
     fn words(self, policy: &DriftPolicy) -> String {
-        let cooling = match self.cooling_ms {
-            0 => String::new(),
-            ms => format!("; no other action for {}", time(ms)),
-        };
         format!(
-            "distance {} of the last {} ({} values) from the reference ({}), limit {}{cooling}",
+            "distance {} of the last {} ({} values) from the reference ({}), limit {}",
             significant(self.distance),
             time(self.span_ms),
             count(self.values),

@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::drift::Drifting;
 use super::goal::{Arm, Arms};
 use super::policy::Analysis;
-use super::segments::SegmentCounts;
+use super::segments::Segment;
+use crate::judge::policy::Policy;
 use crate::judge::situation::Situation;
-use crate::observation::{Observation, ShadowCounts, VariantCounts};
+use crate::observation::{FlagCounts, Observation, ShadowCounts, VariantCounts};
 
 /// So many segments are remembered; a history with more is cut off, by name.
 const MOST_SEGMENTS: usize = 32;
@@ -23,7 +24,7 @@ pub struct Gathered {
     /// As goals.
     pub scores: BTreeMap<String, Arms>,
     /// By name.
-    pub segments: BTreeMap<String, SegmentCounts>,
+    pub segments: BTreeMap<String, Segment>,
     /// Of the attempt.
     pub shadow: ShadowCounts,
     /// Of the attempt, and of the time after it.
@@ -33,45 +34,34 @@ pub struct Gathered {
     pub stopped_at_ms: Option<u64>,
 }
 
-/// One tick.
-#[derive(Clone, Copy, Debug)]
-pub struct Seen<'a> {
-    /// All of it.
-    pub observation: &'a Observation,
-    /// What errors of control are divided by for a ratio that leaves little room.
-    pub dispersion: f64,
-}
-
 impl Gathered {
     /// A stage begins: goals of another time and weight must not be mixed.
-    pub fn begin_stage(&mut self) {
+    pub fn begin_stage(&mut self, policy: &Policy) {
         self.goals.clear();
         self.scores.clear();
         for segment in self.segments.values_mut() {
-            segment.begin_stage();
+            segment.begin_stage(policy);
         }
     }
 
     /// Takes in a tick.
-    pub fn absorb(&mut self, situation: &Situation<'_>, seen: &Seen<'_>) {
+    pub fn absorb(&mut self, situation: &Situation<'_>, observation: &Observation) {
         let Some(analysis) = &situation.policy.analysis else { return };
-        let Some(flag) = seen.observation.flags.get(situation.flag) else { return };
-        if let (Some(shadow), None) = (&flag.shadow, situation.stage) {
-            super::shadow::add(&mut self.shadow, shadow);
-        }
+        // A tick without any request is one all the same.
+        let nothing = FlagCounts::default();
+        let flag = observation.flags.get(situation.flag).unwrap_or(&nothing);
         let empty = VariantCounts::default();
-        let (candidate, control) = sides(situation, &flag.variants, &empty);
-        self.drift.absorb(analysis, situation, (candidate, control), seen.observation);
-        if situation.stage.is_none() {
-            return;
+        let pair = sides(situation, &flag.variants, &empty);
+        self.drift.absorb(analysis, situation, pair, observation);
+        match (&flag.shadow, situation.stage) {
+            (_, Some(_)) => add(analysis, &mut self.goals, &mut self.scores, pair),
+            (Some(shadow), None) => super::shadow::add(&mut self.shadow, shadow),
+            (None, None) => {}
         }
-        add(analysis, &mut self.goals, &mut self.scores, (candidate, control));
-        if analysis.segments.is_some() {
-            for (name, variants) in flag.segments.iter().take(MOST_SEGMENTS) {
-                let pair = sides(situation, variants, &empty);
-                let segment = self.segments.entry(name.clone()).or_default();
-                segment.absorb(situation.policy, analysis, pair, (seen.observation.span_ms, seen.dispersion));
-            }
+        let Some(policy) = analysis.segments else { return };
+        for (name, variants) in flag.segments.iter().take(MOST_SEGMENTS) {
+            let segment = self.segments.entry(name.clone()).or_insert_with(|| Segment::new(situation.policy));
+            segment.absorb(situation, (analysis, policy), observation, sides(situation, variants, &empty));
         }
     }
 
@@ -88,7 +78,8 @@ impl Gathered {
     /// A tick after the last stage: only drift is looked for.
     pub fn absorb_after(&mut self, situation: &Situation<'_>, observation: &Observation) {
         let Some(analysis) = &situation.policy.analysis else { return };
-        let Some(flag) = observation.flags.get(situation.flag) else { return };
+        let nothing = FlagCounts::default();
+        let flag = observation.flags.get(situation.flag).unwrap_or(&nothing);
         let empty = VariantCounts::default();
         self.drift.absorb(analysis, situation, sides(situation, &flag.variants, &empty), observation);
     }

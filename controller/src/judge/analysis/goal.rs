@@ -16,6 +16,7 @@ use super::gathered::Gathered;
 use super::policy::{Analysis, Better, Goal};
 use super::remark::{Remark, RemarkState};
 use crate::judge::ruling::{Verdict, Why};
+use crate::judge::tally::Cells;
 use crate::judge::words::{count, significant};
 use crate::observation::{CELL_COUNT, VariantCounts};
 use crate::stats::mean::CellRatio;
@@ -64,6 +65,12 @@ impl Arm {
             arm.squares += hits;
         }
         arm
+    }
+
+    /// Errors among requests.
+    #[must_use]
+    pub fn of_errors(cells: &Cells) -> Self {
+        Self { cells: cells.0.map(|cell| (real(cell.errors), real(cell.requests))), squares: real(cells.sum().errors) }
     }
 
     /// A tick's score. What is no finite number is left out.
@@ -311,6 +318,7 @@ pub(super) fn remark(name: String, goal: &Goal, found: &Comparison) -> Remark {
     Remark {
         sentence: format!("{name}: {}", words(goal, found)),
         name,
+        segment: None,
         state,
         value: seen.then_some(found.difference),
         interval: (found.interval.0.abs() < 1e300).then_some(found.interval),
@@ -318,6 +326,7 @@ pub(super) fn remark(name: String, goal: &Goal, found: &Comparison) -> Remark {
         seen: found.seen,
         needed: found.needed,
         blocks,
+        alarm: false,
     }
 }
 

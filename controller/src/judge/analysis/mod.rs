@@ -11,27 +11,35 @@ mod remark;
 mod segments;
 mod shadow;
 
-pub use drift::Drifting;
-pub use gathered::{Gathered, Seen};
+pub use drift::{DRIFT, Drifting};
+pub use gathered::Gathered;
 pub use goal::{Arm, Arms, Comparison, Kind, Outcome, compare, planned};
-pub use policy::{Action, Analysis, Better, DriftPolicy, Goal, Length, SegmentPolicy, ShadowPolicy, Source};
+pub use policy::{Action, Analysis, Better, DriftPolicy, Goal, SegmentPolicy, ShadowPolicy, Source};
 pub use remark::{Blocks, Remark, RemarkState};
-pub use segments::{Scope, SegmentCounts};
+pub use segments::{Scope, Segment};
 pub use shadow::{Judged, ShadowState, WorstField, judged};
 
+use super::memory::Memory;
 use super::ruling::Why;
 use super::situation::Situation;
 use crate::judge::ruling::Verdict;
 
 /// What there is to say of a stage, in the order in which it matters.
 #[must_use]
-pub fn remarks(situation: &Situation<'_>, gathered: &Gathered) -> (Vec<Remark>, Option<Scope>) {
+pub fn remarks(situation: &Situation<'_>, memory: &Memory) -> (Vec<Remark>, Option<Scope>) {
     let Some(analysis) = &situation.policy.analysis else { return (Vec::new(), None) };
+    let gathered = &memory.gathered;
     let mut remarks: Vec<Remark> = gathered.drift.remark(analysis).into_iter().collect();
-    let (of_segments, scope) = segments::remarks(situation, analysis, gathered);
+    let (of_segments, scope) = segments::remarks(situation, analysis, memory);
     remarks.extend(of_segments);
     remarks.extend(goal::remarks(analysis, gathered));
     (remarks, scope)
+}
+
+/// What there is to say after the last stage: only drift is looked for.
+#[must_use]
+pub fn after(situation: &Situation<'_>, memory: &Memory) -> Option<Remark> {
+    memory.gathered.drift.remark(situation.policy.analysis.as_ref()?)
 }
 
 /// What the shadow says before the first stage; `None` where none is asked for.

@@ -1,19 +1,17 @@
-//! [`Analysis`]: what an attempt is looked at for beside its guardrails. Owns the form of the file that `weir judge --analysis` takes, and
-//! its ranges; knows no counts.
-//!
-//! It is a file of its own and no part of the flag document: every proxy loads the document, and none needs to know what a controller does
-//! with the counts.
+//! [`Analysis`]: what an attempt is looked at for beside its guardrails, in the form that is stored with it. The form that people write, its
+//! ranges and its defaults are core's; knows no counts.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use weir_core::span::Span;
+use weir_core::analysis as form;
+use weir_core::check::{Finding, check_analysis};
 
-use crate::observation::Bins;
+use crate::observation::{Bin, Bins};
 
 /// What is looked at. All of it may be left out.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[serde(rename_all = "snake_case", default)]
 pub struct Analysis {
     /// Shares of requests that reach something, by name of the goal.
     pub goals: BTreeMap<String, Goal>,
@@ -32,24 +30,21 @@ pub struct Analysis {
 
 /// A goal or a score.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "snake_case")]
 pub struct Goal {
     /// The least difference that matters, in the goal's own unit (0.01 of a share is one percentage point). Above 0.
     pub minimum_effect: f64,
     /// Which way is better.
-    #[serde(default)]
     pub better: Better,
     /// Probability to see a difference where there is none, at any time.
-    #[serde(default = "alpha")]
     pub alpha: f64,
     /// Probability to see one of the minimum effect, with the sample that is asked for.
-    #[serde(default = "power")]
     pub power: f64,
 }
 
 /// Which way is better.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "snake_case")]
 pub enum Better {
     /// Conversion, accuracy.
     #[default]
@@ -60,7 +55,7 @@ pub enum Better {
 
 /// Each segment by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[serde(rename_all = "snake_case", default)]
 pub struct SegmentPolicy {
     /// Share of false alarms among alarms (errors, e-BH), probability of any (goals, Holm).
     pub alpha: f64,
@@ -70,7 +65,7 @@ pub struct SegmentPolicy {
 
 /// What answers to mirrored requests must keep.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[serde(rename_all = "snake_case", default)]
 pub struct ShadowPolicy {
     /// Least share of answers that agree, noise taken off: its lower bound of 95 %.
     pub agreement: f64,
@@ -84,14 +79,14 @@ pub struct ShadowPolicy {
 
 /// When a distribution counts as another one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[serde(rename_all = "snake_case", default)]
 pub struct DriftPolicy {
     /// Of what.
     pub of: Source,
     /// Greatest distance of Kolmogorov and Smirnov.
     pub distance: f64,
-    /// The candidate's last values that are compared.
-    pub window: Length,
+    /// The candidate's last values that are compared, milliseconds.
+    pub window_ms: u64,
     /// Values in the window without which nothing is said.
     pub values: u64,
     /// What they are compared with: bins as in an observation. Left out, control's of the attempt, before everybody has the candidate.
@@ -99,13 +94,13 @@ pub struct DriftPolicy {
     pub reference: Option<Bins>,
     /// What happens.
     pub action: Action,
-    /// Not again before so much time has passed.
-    pub cooldown: Length,
+    /// Not again before so much observed time has passed, milliseconds.
+    pub cooldown_ms: u64,
 }
 
 /// What drifts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "snake_case")]
 pub enum Source {
     /// Durations.
     #[default]
@@ -116,7 +111,7 @@ pub enum Source {
 
 /// What drift does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "snake_case")]
 pub enum Action {
     /// It is said.
     Notify,
@@ -127,114 +122,92 @@ pub enum Action {
     Rollback,
 }
 
-/// A length of time as documents write it: `"10m"`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Length(Span);
-
-impl Length {
-    /// So many milliseconds.
-    #[must_use]
-    pub const fn from_ms(ms: u64) -> Self {
-        Self(Span::from_ms(ms))
-    }
-
-    /// Milliseconds.
-    #[must_use]
-    pub const fn ms(self) -> u64 {
-        self.0.ms()
-    }
-}
-
-impl TryFrom<String> for Length {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        Span::parse(&text).map(Self).ok_or_else(|| format!("{text:?} is no duration such as \"10m\""))
-    }
-}
-
-impl From<Length> for String {
-    fn from(length: Length) -> Self {
-        length.0.to_string()
-    }
-}
-
-const fn alpha() -> f64 {
-    0.05
-}
-
-const fn power() -> f64 {
-    0.8
-}
-
 impl Default for SegmentPolicy {
     fn default() -> Self {
-        Self { alpha: alpha(), requests: 300 }
+        form::Segments::default().into()
     }
 }
 
 impl Default for ShadowPolicy {
     fn default() -> Self {
-        Self { agreement: 0.85, p95_ratio: 1.5, errors_ratio: 2.0, comparisons: 1_000 }
+        form::Shadow::default().into()
     }
 }
 
 impl Default for DriftPolicy {
     fn default() -> Self {
-        Self {
-            of: Source::Latency,
-            distance: 0.2,
-            window: Length::from_ms(600_000),
-            values: 300,
-            reference: None,
-            action: Action::Hold,
-            cooldown: Length::from_ms(3_600_000),
-        }
+        form::Drift::default().into()
     }
 }
 
 impl Analysis {
-    /// Reads a file.
+    /// Reads a file of people's.
     ///
     /// # Errors
-    /// Every value that is out of its range, with its path; or where the text is no analysis.
-    pub fn read(text: &str) -> Result<Self, Vec<String>> {
-        if !text.trim_start().starts_with('{') {
-            return Err(vec!["no object, such as {\"segments\": {}}".to_owned()]);
-        }
-        let analysis: Self = serde_json::from_str(text).map_err(|error| vec![error.to_string()])?;
-        let faults = analysis.faults();
-        if faults.is_empty() { Ok(analysis) } else { Err(faults) }
+    /// Every finding, each with its place.
+    pub fn read(text: &str) -> Result<Self, Vec<Finding>> {
+        check_analysis(text).map(Self::from)
     }
+}
 
-    fn faults(&self) -> Vec<String> {
-        let mut faults = Vec::new();
-        let mut need = |path: String, found: f64, low: f64, high: f64| {
-            if !(low..=high).contains(&found) {
-                faults.push(format!("{path}: {found}, allowed is {low} to {high}"));
-            }
+impl From<form::Analysis> for Analysis {
+    fn from(form: form::Analysis) -> Self {
+        let goals =
+            |list: Vec<(String, form::Goal)>| list.into_iter().map(|(name, goal)| (name, goal.into())).collect();
+        Self {
+            goals: goals(form.goals),
+            scores: goals(form.scores),
+            segments: form.segments.map(Into::into),
+            shadow: form.shadow.map(Into::into),
+            drift: form.drift.map(Into::into),
+        }
+    }
+}
+
+impl From<form::Goal> for Goal {
+    fn from(form: form::Goal) -> Self {
+        let better = match form.better {
+            form::Better::Higher => Better::Higher,
+            form::Better::Lower => Better::Lower,
         };
-        let named = |kind: &'static str| move |(name, goal): (&String, &Goal)| (format!("$.{kind}.{name}"), *goal);
-        let goals = self.goals.iter().map(named("goals")).chain(self.scores.iter().map(named("scores")));
-        for (path, goal) in goals {
-            let most = if path.starts_with("$.goals") { 1.0 } else { 1e12 };
-            need(format!("{path}.minimumEffect"), goal.minimum_effect, 1e-6, most);
-            need(format!("{path}.alpha"), goal.alpha, 1e-6, 0.2);
-            need(format!("{path}.power"), goal.power, 0.5, 0.99);
+        Self { minimum_effect: form.minimum_effect, better, alpha: form.alpha, power: form.power }
+    }
+}
+
+impl From<form::Segments> for SegmentPolicy {
+    fn from(form: form::Segments) -> Self {
+        Self { alpha: form.alpha, requests: form.requests }
+    }
+}
+
+impl From<form::Shadow> for ShadowPolicy {
+    fn from(form: form::Shadow) -> Self {
+        let form::Shadow { agreement, p95_ratio, errors_ratio, comparisons } = form;
+        Self { agreement, p95_ratio, errors_ratio, comparisons }
+    }
+}
+
+impl From<form::Drift> for DriftPolicy {
+    fn from(form: form::Drift) -> Self {
+        let of = match form.of {
+            form::Source::Latency => Source::Latency,
+            form::Source::Score(name) => Source::Score(name),
+        };
+        let action = match form.action {
+            form::Action::Notify => Action::Notify,
+            form::Action::Hold => Action::Hold,
+            form::Action::RollBack => Action::Rollback,
+        };
+        let bin = |bar: form::Bar| (bar.lower, Bin { width: bar.width, count: bar.count });
+        Self {
+            of,
+            action,
+            distance: form.distance,
+            window_ms: form.window.ms(),
+            values: form.values,
+            reference: form.reference.map(|bars| Bins(bars.into_iter().map(bin).collect())),
+            cooldown_ms: form.cooldown.ms(),
         }
-        if let Some(segments) = self.segments {
-            need("$.segments.alpha".to_owned(), segments.alpha, 1e-6, 0.2);
-        }
-        if let Some(shadow) = self.shadow {
-            need("$.shadow.agreement".to_owned(), shadow.agreement, 0.0, 1.0);
-            need("$.shadow.p95Ratio".to_owned(), shadow.p95_ratio, 1.0, 100.0);
-            need("$.shadow.errorsRatio".to_owned(), shadow.errors_ratio, 1.0, 100.0);
-        }
-        if let Some(drift) = &self.drift {
-            need("$.drift.distance".to_owned(), drift.distance, 0.01, 1.0);
-        }
-        faults
     }
 }
 
@@ -243,36 +216,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_left_out_has_the_documented_value() {
-        let text = r#"{"goals":{"purchase":{"minimumEffect":0.01}},"segments":{},"shadow":{},"drift":{}}"#;
+    fn what_is_stored_is_read_back_and_may_lack_what_came_later() {
+        let text = r#"{"goals":{"purchase":{"minimumEffect":0.01,"better":"lower"}},"scores":{"basket":{"minimumEffect":2}},
+            "segments":{},"shadow":{},"drift":{"of":{"score":"basket"},"reference":{"0":[10,5]},"action":"rollback"}}"#;
         let analysis = Analysis::read(text).unwrap();
-        let goal = analysis.goals["purchase"];
-        assert_eq!((goal.better, goal.alpha, goal.power), (Better::Higher, 0.05, 0.8));
-        let shadow = analysis.shadow.unwrap();
-        assert_eq!((shadow.agreement, shadow.p95_ratio, shadow.errors_ratio), (0.85, 1.5, 2.0));
-        assert_eq!(shadow.comparisons, 1_000);
+        assert_eq!(analysis.goals["purchase"].better, Better::Lower);
         let drift = analysis.drift.clone().unwrap();
-        assert_eq!((drift.distance, drift.action, drift.of), (0.2, Action::Hold, Source::Latency));
-        assert_eq!(analysis, Analysis::read(&serde_json::to_string(&analysis).unwrap()).unwrap());
-        assert_eq!(Analysis::read("{}").unwrap(), Analysis::default());
-    }
-
-    #[test]
-    fn every_value_out_of_range_is_named() {
-        let text = r#"{"goals":{"g":{"minimumEffect":0,"alpha":0.9}},"scores":{"s":{"minimumEffect":5,"power":1}},
-            "shadow":{"agreement":85},"drift":{"distance":0,"of":{"score":"s"},"window":"5m","action":"rollback"}}"#;
-        let faults = Analysis::read(text).unwrap_err();
-        let paths: Vec<&str> = faults.iter().map(|fault| fault.split(':').next().unwrap()).collect();
-        let expected = [
-            "$.goals.g.minimumEffect",
-            "$.goals.g.alpha",
-            "$.scores.s.power",
-            "$.shadow.agreement",
-            "$.drift.distance",
-        ];
-        assert_eq!(paths, expected);
-        for text in ["", "[]", r#"{"goal":{}}"#, r#"{"goals":{"g":{}}}"#, r#"{"drift":{"window":"5"}}"#] {
-            assert_eq!(Analysis::read(text).unwrap_err().len(), 1, "{text}");
-        }
+        assert_eq!((drift.distance, drift.action, drift.window_ms), (0.2, Action::Rollback, 600_000));
+        assert_eq!((drift.of, drift.cooldown_ms), (Source::Score("basket".to_owned()), 3_600_000));
+        assert_eq!(drift.reference, Some(Bins([(0, Bin { width: 10, count: 5 })].into())));
+        let stored = serde_json::to_string(&analysis).unwrap();
+        assert_eq!(serde_json::from_str::<Analysis>(&stored).unwrap(), analysis);
+        let lacking: Analysis = serde_json::from_str(r#"{"drift":{},"segments":{},"shadow":{}}"#).unwrap();
+        assert_eq!(lacking, Analysis::read(r#"{"drift":{},"segments":{},"shadow":{}}"#).unwrap());
+        assert_eq!(Analysis::read("{").unwrap_err().len(), 1);
     }
 }

@@ -42,15 +42,19 @@ pub struct Blocks {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub struct Remark {
-    /// `goal purchase`, `score accuracy`, `segment beta errors`, `segment beta purchase`, `drift latency`, `shadow`.
+    /// `goal purchase`, `score accuracy`, `segment beta errors-ratio`, `segment beta purchase`, `segments`, `drift latency`, `shadow`.
     pub name: String,
+    /// The segment that it is of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segment: Option<String>,
     /// State.
     pub state: RemarkState,
-    /// Candidate minus control; a distance for drift, the agreement for a shadow.
+    /// Candidate minus control of a goal or score; the candidate's rate or microseconds for a limit in a segment, a distance for drift, the
+    /// agreement for a shadow.
     pub value: Option<f64>,
     /// Where it lies: at every time at once, with the check's confidence.
     pub interval: Option<(f64, f64)>,
-    /// Minimum effect, greatest distance, least agreement.
+    /// Minimum effect, limit, greatest distance, least agreement.
     pub limit: f64,
     /// What was seen of the candidate.
     pub seen: u64,
@@ -61,4 +65,7 @@ pub struct Remark {
     /// What it does to a stage; nothing if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blocks: Option<Blocks>,
+    /// An alarm is raised in this tick: it goes into the ledger once, and not again before its cooldown has passed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub alarm: bool,
 }

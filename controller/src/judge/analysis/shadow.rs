@@ -228,6 +228,7 @@ pub(super) fn remark(policy: &ShadowPolicy, counts: &ShadowCounts) -> Remark {
     let known = counts.comparisons > 0;
     Remark {
         name: "shadow".to_owned(),
+        segment: None,
         state,
         value: known.then_some(judged.agreement),
         interval: known.then_some((judged.at_least, 1.0)),
@@ -236,5 +237,6 @@ pub(super) fn remark(policy: &ShadowPolicy, counts: &ShadowCounts) -> Remark {
         needed: policy.comparisons,
         sentence: format!("shadow: {}", judged.sentence),
         blocks,
+        alarm: false,
     }
 }

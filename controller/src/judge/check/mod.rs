@@ -64,7 +64,7 @@ impl Case<'_> {
             name: self.limit.name(),
             metric: self.limit.counter().map_or("latency", |counter| counter.name()).into(),
             evidence,
-            evidence_limit: self.situation.policy.evidence_limit(self.limit),
+            evidence_limit: self.situation.evidence_limit(self.limit),
             odds: odds(evidence),
             dry_run: self.limit.dry_run,
             weight: self.limit.weight,

@@ -1,11 +1,15 @@
 //! The status as one screen. Pure: a [`Status`] in, text out. Colour only underlines what words and signs say already.
+//!
+//! This file is the whole and its head; `rollout` is one rollout, with a line for each limit (`check`) and for what is looked at beside
+//! them (`remarks`); `proxy` is one proxy.
 
-use weir_core::share::Share;
+mod check;
+mod proxy;
+mod remarks;
+mod rollout;
 
 use super::duration::spoken;
-use crate::judge::words::count;
-use crate::judge::{Check, CheckState, Ruling, Verdict};
-use crate::report::{ProxyStatus, RolloutStatus, Status, Transition};
+use crate::report::{Status, Transition};
 
 /// How it is drawn.
 #[derive(Clone, Copy, Debug)]
@@ -72,124 +76,6 @@ impl Screen<'_> {
         lines
     }
 
-    fn rollout(&self, rollout: &RolloutStatus) -> Vec<String> {
-        let mut lines = vec![self.headline(rollout), format!("  stages   {}", self.ladder(rollout))];
-        lines.push(format!("  weight   {}", weights(rollout)));
-        if let Some(ruling) = &rollout.ruling {
-            lines.push(format!("  verdict  {}", self.verdict(ruling)));
-            lines.extend(ruling.checks.iter().map(|check| format!("  {}", self.check(check))));
-            lines.extend(ruling.remarks.iter().map(|remark| format!("  {}", remark.sentence)));
-            let score =
-                ruling.score.map(|score| format!("  score    {score:.0} of 100, by weight of the checks that pass"));
-            lines.extend(score);
-        }
-        if let Some(last) = &rollout.last {
-            lines.push(format!("  last     {}", self.transition(last)));
-        }
-        lines
-    }
-
-    fn headline(&self, rollout: &RolloutStatus) -> String {
-        let (sign, colour, words) = match (rollout.killed, rollout.phase.as_str()) {
-            (true, _) => ("✖", RED, "KILLED".to_owned()),
-            (_, "idle") => ("○", BOLD, "not started".to_owned()),
-            (_, "baseline") => ("◔", YELLOW, "waiting for control's data".to_owned()),
-            (_, "running") => {
-                let stage = rollout.stage.map_or(0, |stage| stage + 1);
-                ("▶", GREEN, format!("running, stage {stage} of {}", rollout.stages.len()))
-            }
-            (_, "paused") => ("॥", YELLOW, "paused".to_owned()),
-            (_, "rolled_back") => ("✖", RED, "ROLLED BACK".to_owned()),
-            (_, "done") => ("✔", GREEN, "done".to_owned()),
-            (_, other) => ("?", YELLOW, other.to_owned()),
-        };
-        let attempt = if rollout.attempt == 0 { String::new() } else { format!(" · attempt {}", rollout.attempt) };
-        let since = match rollout.since_ms {
-            0 => String::new(),
-            since_ms => format!(" for {}", self.ago(since_ms)),
-        };
-        format!(
-            "{} {}{attempt} · {}{since} · {} -> {}",
-            self.style.paint(colour, sign),
-            self.style.paint(BOLD, &rollout.flag),
-            self.style.paint(colour, &words),
-            rollout.control,
-            rollout.candidate
-        )
-    }
-
-    fn ladder(&self, rollout: &RolloutStatus) -> String {
-        let done = rollout.phase == "done";
-        let steps = rollout.stages.iter().enumerate().map(|(index, stage)| {
-            let weight = percent(stage.weight_ppm);
-            match rollout.stage {
-                Some(now) if index == now => {
-                    let observed = rollout.ruling.as_ref().map_or(0, |ruling| ruling.numbers.observed_ms);
-                    let step = format!("[▶ {weight} {} of {}]", spoken(observed), spoken(stage.lasts_ms));
-                    self.style.paint(BOLD, &step)
-                }
-                Some(now) if index < now => format!("✔ {weight}"),
-                _ if done => format!("✔ {weight}"),
-                Some(_) | None => format!("· {weight}"),
-            }
-        });
-        steps.collect::<Vec<_>>().join("  ")
-    }
-
-    fn verdict(&self, ruling: &Ruling) -> String {
-        let (word, colour) = match ruling.verdict {
-            Verdict::Advance => ("advance", GREEN),
-            Verdict::Hold if ruling.asks => ("HOLD, a person must decide", YELLOW),
-            Verdict::Hold => ("hold", BOLD),
-            Verdict::RollBack => ("ROLL BACK", RED),
-            Verdict::Inconclusive if ruling.asks => ("INCONCLUSIVE, a person must decide", YELLOW),
-            Verdict::Inconclusive => ("inconclusive", YELLOW),
-            Verdict::Pause => ("PAUSE", YELLOW),
-        };
-        // Most sentences tell it themselves.
-        let untold = ruling.decides_in_ms.filter(|_| !ruling.sentence.contains("decides in"));
-        let forecast = untold.map_or_else(String::new, |ms| format!(" · decides in ~{}", spoken(ms)));
-        format!("{}: {}{forecast}", self.style.paint(colour, word), ruling.sentence)
-    }
-
-    fn check(&self, check: &Check) -> String {
-        let (word, colour) = match check.state {
-            CheckState::Pass => ("pass", GREEN),
-            CheckState::Fail => ("FAIL", RED),
-            CheckState::Shared => ("both fail", YELLOW),
-            CheckState::Unclear => ("unclear", YELLOW),
-            CheckState::NotEnough => ("not enough", BOLD),
-            CheckState::NoData => ("no data", BOLD),
-        };
-        let dry_run = if check.dry_run { " · dry run" } else { "" };
-        let state = self.style.paint(colour, &format!("{word:<10}"));
-        if check.is_custom() {
-            return format!("{:<17} {state} {}{dry_run}", check.name, check.sentence);
-        }
-        let value = check.value.map_or_else(|| "-".to_owned(), |value| measure(check, value));
-        let control = check.control.map_or_else(String::new, |value| format!(", control {}", measure(check, value)));
-        let limit = match check.name.ends_with("-ratio") {
-            true => format!("{} x control", check.limit),
-            false => measure(check, check.limit),
-        };
-        let forecast = match (check.decides_in_ms, check.requests_missing) {
-            (Some(ms), Some(missing)) if missing > 0 => {
-                format!(" · decides in about {}, or {} requests", spoken(ms), count(missing))
-            }
-            (Some(ms), _) if ms > 0 => format!(" · decides in about {}", spoken(ms)),
-            (None, Some(missing)) if missing > 0 => format!(" · decides in {} requests", count(missing)),
-            _ => String::new(),
-        };
-        format!(
-            "{:<17} {state} {value}{control}, limit {limit} · {} of {} requests · evidence {} {}{forecast}{dry_run}",
-            check.name,
-            check.requests,
-            check.requests_needed,
-            bar(check.evidence, check.evidence_limit),
-            check.odds
-        )
-    }
-
     fn transition(&self, transition: &Transition) -> String {
         let mut text = format!("{} ago: {}", self.ago(transition.decided_at_ms), transition.sentence);
         let Some(published) = transition.published_at_ms else { return text };
@@ -208,80 +94,17 @@ impl Screen<'_> {
         text
     }
 
-    fn proxy(&self, proxy: &ProxyStatus) -> String {
-        let (sign, colour, seen) = match (proxy.seen, &proxy.error, proxy.missing_since_ms) {
-            (true, ..) => ("✔", GREEN, format!("seen, up {} s", proxy.uptime_s.unwrap_or(0))),
-            (false, error, Some(since_ms)) => {
-                let why = error.as_deref().unwrap_or("no answer");
-                ("✖", RED, format!("MISSING for {}: {why}", self.ago(since_ms)))
-            }
-            (false, ..) if proxy.admin.is_none() => ("?", YELLOW, "not in weir.toml, so not observed".to_owned()),
-            (false, ..) => ("○", YELLOW, "not seen yet".to_owned()),
-        };
-        let stream = match (proxy.connected, proxy.gone_since_ms) {
-            (true, _) => "connected".to_owned(),
-            (false, Some(gone)) => format!("DISCONNECTED for {}", self.ago(gone)),
-            (false, None) => "not connected".to_owned(),
-        };
-        let mark =
-            |mark: Option<crate::publish::Mark>| mark.map_or_else(|| "-".to_owned(), |m| m.generation.to_string());
-        format!(
-            "  {} {} · {} · {stream} · generation wanted {}, acknowledged {}, applied {}",
-            self.style.paint(colour, sign),
-            proxy.name,
-            self.style.paint(colour, &seen),
-            mark(proxy.wanted),
-            mark(proxy.acked),
-            mark(proxy.applied)
-        )
-    }
-
     fn ago(&self, at_ms: u64) -> String {
         spoken(self.status.at_ms.saturating_sub(at_ms))
     }
 }
 
-/// Wanted, and what each proxy has: one number where acknowledged and applied agree.
-fn weights(rollout: &RolloutStatus) -> String {
-    let shown = |ppm: Option<u32>| ppm.map_or_else(|| "?".to_owned(), percent);
-    let proxies = rollout.proxies.iter().map(|weight| {
-        let (acked, applied) = (shown(weight.acked_ppm), shown(weight.applied_ppm));
-        if acked == applied {
-            format!("{} {applied}", weight.proxy)
-        } else {
-            format!("{} {applied} (acknowledged {acked})", weight.proxy)
-        }
-    });
-    let proxies: Vec<_> = proxies.collect();
-    let at = if proxies.is_empty() { "no proxy".to_owned() } else { proxies.join(", ") };
-    format!("wanted {} · applied: {at}", percent(rollout.weight_ppm))
-}
-
-fn percent(ppm: u32) -> String {
-    Share::from_ppm(ppm).unwrap_or(Share::ALL).to_string()
-}
-
-fn measure(check: &Check, value: f64) -> String {
-    match check.metric.as_str() {
-        "latency" => format!("{:.1} ms", value / 1_000.0),
-        _ => format!("{:.2} %", value * 100.0),
-    }
-}
-
-/// Ten places from no evidence to enough for a rollback.
-fn bar(evidence: f64, limit: f64) -> String {
-    let part = if limit > 0.0 { (evidence / limit).clamp(0.0, 1.0) } else { 0.0 };
-    let full = (0..10).filter(|place| f64::from(*place) + 0.5 < part * 10.0).count();
-    format!("[{}{}]", "#".repeat(full), ".".repeat(10 - full))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judge::Numbers;
-    use crate::judge::Why;
+    use crate::judge::{Check, CheckState, Numbers, Ruling, Verdict, Why};
     use crate::publish::Mark;
-    use crate::report::{Alarm, DocumentStatus, ProxyWeight, StageStatus};
+    use crate::report::{Alarm, DocumentStatus, ProxyStatus, ProxyWeight, RolloutStatus, StageStatus};
 
     fn running() -> RolloutStatus {
         let stage = |weight_ppm| StageStatus { weight_ppm, lasts_ms: 600_000 };
@@ -446,15 +269,5 @@ proxies
         transition.applied_at_ms = None;
         transition.waiting = vec!["b".to_owned()];
         assert!(screen.transition(&transition).ends_with("NOT applied yet by b)"));
-    }
-
-    #[test]
-    fn the_bar_is_full_when_a_rollback_has_its_evidence() {
-        for (evidence, bar_text) in
-            [(-3.0, "[..........]"), (2.3, "[#####.....]"), (4.6, "[##########]"), (99.0, "[##########]")]
-        {
-            assert_eq!(bar(evidence, 4.6), bar_text);
-        }
-        assert_eq!(bar(1.0, 0.0), "[..........]");
     }
 }
