@@ -15,7 +15,7 @@ use crate::reason::Reason;
 pub const ENVOY_PREFIX: &str = "wasmcustom.";
 
 /// Every tag that a name may carry; the examples' `stats_tags` list exactly these.
-pub const TAGS: [&str; 5] = ["flag", "variant", "result", "reason", "cell"];
+pub const TAGS: [&str; 6] = ["flag", "variant", "result", "reason", "cell", "counter"];
 
 /// One of Weir's metrics, by its tags. Counters, but for [`Metric::Duration`] (a histogram) and [`Metric::Generation`] (a gauge).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -31,6 +31,8 @@ pub enum Metric<'a> {
     CellRequests { flag: &'a str, variant: &'a str, cell: Cell },
     /// `weir_cell_errors`: errors by cell of the user.
     CellErrors { flag: &'a str, variant: &'a str, cell: Cell },
+    /// `weir_cell_hits`: requests that hit one of the document's counters, by cell of the user.
+    CellHits { flag: &'a str, variant: &'a str, counter: &'a str, cell: Cell },
     /// `weir_unassigned`: requests of a rollout's flag that the split did not decide, and why.
     Unassigned { flag: &'a str, reason: Reason },
     /// `weir_no_snapshot`: requests served while the filter had no snapshot.
@@ -49,6 +51,7 @@ impl Metric<'_> {
             Metric::Duration { .. } => "weir_duration_us",
             Metric::CellRequests { .. } => "weir_cell_requests",
             Metric::CellErrors { .. } => "weir_cell_errors",
+            Metric::CellHits { .. } => "weir_cell_hits",
             Metric::Unassigned { .. } => "weir_unassigned",
             Metric::NoSnapshot => "weir_no_snapshot",
             Metric::Generation => "weir_generation",
@@ -78,6 +81,12 @@ impl fmt::Display for Metric<'_> {
                 tag(f, "variant", variant)?;
                 tag(f, "cell", cell.index())?;
             }
+            Metric::CellHits { flag, variant, counter, cell } => {
+                tag(f, "flag", flag)?;
+                tag(f, "variant", variant)?;
+                tag(f, "counter", counter)?;
+                tag(f, "cell", cell.index())?;
+            }
             Metric::Unassigned { flag, reason } => {
                 tag(f, "flag", flag)?;
                 tag(f, "reason", reason.name())?;
@@ -95,6 +104,7 @@ struct Tags<'a> {
     result: Option<&'a str>,
     reason: Option<&'a str>,
     cell: Option<&'a str>,
+    counter: Option<&'a str>,
 }
 
 impl<'a> Metric<'a> {
@@ -111,6 +121,7 @@ impl<'a> Metric<'a> {
                 "result" => &mut tags.result,
                 "reason" => &mut tags.reason,
                 "cell" => &mut tags.cell,
+                "counter" => &mut tags.counter,
                 _ => return None,
             };
             if place.replace(value).is_some() {
@@ -118,7 +129,7 @@ impl<'a> Metric<'a> {
             }
             rest = tail;
         }
-        let Tags { flag, variant, result, reason, cell } = tags;
+        let Tags { flag, variant, result, reason, cell, counter } = tags;
         let cell = || cell?.parse::<u8>().ok().and_then(Cell::from_index);
         let metric = match rest {
             "weir_requests" => {
@@ -128,6 +139,9 @@ impl<'a> Metric<'a> {
             "weir_duration_us" => Metric::Duration { flag: flag?, variant: variant? },
             "weir_cell_requests" => Metric::CellRequests { flag: flag?, variant: variant?, cell: cell()? },
             "weir_cell_errors" => Metric::CellErrors { flag: flag?, variant: variant?, cell: cell()? },
+            "weir_cell_hits" => {
+                Metric::CellHits { flag: flag?, variant: variant?, counter: counter?, cell: cell()? }
+            }
             "weir_unassigned" => Metric::Unassigned { flag: flag?, reason: Reason::from_name(reason?)? },
             "weir_no_snapshot" => Metric::NoSnapshot,
             "weir_generation" => Metric::Generation,
@@ -142,6 +156,13 @@ impl<'a> Metric<'a> {
 pub fn stats_per_rollout() -> usize {
     const BY_VARIANT: usize = crate::outcome::OUTCOMES.len() + 2 + 2 * CELLS as usize;
     const ALL: usize = 2 * BY_VARIANT + crate::reason::UNASSIGNED.len();
+    ALL
+}
+
+/// How many more each counter of the document costs for a rollout: for each of its two variants one per cell.
+#[must_use]
+pub fn stats_per_counter() -> usize {
+    const ALL: usize = 2 * CELLS as usize;
     ALL
 }
 
@@ -165,6 +186,7 @@ mod tests {
         for cell in Cell::all() {
             metrics.push(Metric::CellRequests { flag, variant, cell });
             metrics.push(Metric::CellErrors { flag, variant, cell });
+            metrics.push(Metric::CellHits { flag, variant, counter: "fallback", cell });
         }
         for metric in metrics {
             let name = metric.to_string();
@@ -191,6 +213,7 @@ mod tests {
             "flag=.=a;.;flag=.=b;.;variant=.=c;.;weir_started",
             "colour=.=red;.;flag=.=a;.;variant=.=c;.;weir_started",
             "flag=.=a;.;reason=.=whim;.;weir_unassigned",
+            "flag=.=a;.;variant=.=b;.;cell=.=1;.;weir_cell_hits",
             "cluster.upstream_rq_total",
         ] {
             assert_eq!(Metric::parse(name), None, "{name}");

@@ -25,6 +25,7 @@ impl Kind {
             | Metric::Started { .. }
             | Metric::CellRequests { .. }
             | Metric::CellErrors { .. }
+            | Metric::CellHits { .. }
             | Metric::Unassigned { .. }
             | Metric::NoSnapshot => Self::Counter,
         }
@@ -45,6 +46,8 @@ pub trait Host {
     fn set_request_header(&self, name: &str, value: &str);
     /// Removes a request header, all values of it.
     fn remove_request_header(&self, name: &str);
+    /// The first value of a response header. Only while the response's headers are being handled.
+    fn response_header(&self, name: &str) -> Option<Vec<u8>>;
     /// A property of the stream as the host encodes it (whole numbers are eight bytes, little end first); the parts of the path are
     /// parted by zero bytes.
     fn property(&self, path: &str) -> Option<Vec<u8>>;
@@ -80,6 +83,7 @@ pub(crate) mod fake {
     pub(crate) struct Fake {
         pub(crate) configuration: Vec<u8>,
         pub(crate) headers: RefCell<Vec<(String, Vec<u8>)>>,
+        pub(crate) answer: Vec<(&'static str, &'static [u8])>,
         pub(crate) properties: BTreeMap<&'static str, u64>,
         pub(crate) names: RefCell<Vec<String>>,
         pub(crate) values: RefCell<BTreeMap<String, u64>>,
@@ -130,6 +134,11 @@ pub(crate) mod fake {
         fn remove_request_header(&self, name: &str) {
             *self.calls.borrow_mut() += 1;
             self.headers.borrow_mut().retain(|(key, _)| key != name);
+        }
+
+        fn response_header(&self, name: &str) -> Option<Vec<u8>> {
+            *self.calls.borrow_mut() += 1;
+            self.answer.iter().find(|(key, _)| *key == name).map(|(_, value)| value.to_vec())
         }
 
         fn property(&self, path: &str) -> Option<Vec<u8>> {

@@ -23,6 +23,9 @@ pub const NAME_HEADER: &str = "x-upstream";
 /// Response header that marks an ordered fault, so that a failure without it is nobody's order.
 pub const FAULT_HEADER: &str = "x-ordered-fault";
 
+/// Response header, `1`, of an answer by a fallback.
+pub const FALLBACK_HEADER: &str = "x-fallback";
+
 /// What it does wrong from now on.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Faults {
@@ -32,6 +35,8 @@ pub struct Faults {
     pub latency: Duration,
     /// Share of requests (0 to 1) that never get an answer.
     pub hangs: f64,
+    /// Share of requests (0 to 1) that are answered by a fallback, as [`FALLBACK_HEADER`] says. No fault by itself.
+    pub fallbacks: f64,
 }
 
 impl Faults {
@@ -39,6 +44,12 @@ impl Faults {
     #[must_use]
     pub fn errors(share: f64) -> Self {
         Self { errors: share, ..Self::default() }
+    }
+
+    /// Only fallbacks.
+    #[must_use]
+    pub fn fallbacks(share: f64) -> Self {
+        Self { fallbacks: share, ..Self::default() }
     }
 
     /// Only latency.
@@ -63,6 +74,7 @@ struct State {
     faults: Mutex<Faults>,
     requests: AtomicU64,
     faulty: AtomicU64,
+    fallbacks: AtomicU64,
     last_us: AtomicU64,
     /// By value of the watched header; requests without it are not here.
     seen: Mutex<BTreeMap<String, u64>>,
@@ -83,6 +95,7 @@ impl Upstream {
             faults: Mutex::default(),
             requests: AtomicU64::new(0),
             faulty: AtomicU64::new(0),
+            fallbacks: AtomicU64::new(0),
             last_us: AtomicU64::new(0),
             seen: Mutex::default(),
             recording: Mutex::default(),
@@ -112,6 +125,12 @@ impl Upstream {
     #[must_use]
     pub fn faulty(&self) -> u64 {
         self.state.faulty.load(Ordering::Relaxed)
+    }
+
+    /// Requests so far that it answered by a fallback.
+    #[must_use]
+    pub fn fallbacks(&self) -> u64 {
+        self.state.fallbacks.load(Ordering::Relaxed)
     }
 
     /// When the last request came, in microseconds since the Unix epoch; 0 before the first.
@@ -176,6 +195,10 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> Result<Respons
     }
     let mut response = Response::new(Full::from(state.name));
     response.headers_mut().insert(NAME_HEADER, hyper::header::HeaderValue::from_static(state.name));
+    if fastrand::f64() < faults.fallbacks {
+        state.fallbacks.fetch_add(1, Ordering::Relaxed);
+        response.headers_mut().insert(FALLBACK_HEADER, hyper::header::HeaderValue::from_static("1"));
+    }
     if fastrand::f64() < faults.errors {
         state.faulty.fetch_add(1, Ordering::Relaxed);
         *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;

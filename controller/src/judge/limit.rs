@@ -8,7 +8,7 @@ use super::latency::Ceiling;
 use super::slower::Multiple;
 
 /// One limit: a guardrail with a ratio and a ceiling is two.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub struct Limit {
     /// What must be kept.
@@ -23,7 +23,7 @@ pub struct Limit {
 }
 
 /// What must be kept.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Bound {
     /// What is counted at most so many times control's rate.
@@ -58,12 +58,12 @@ impl Limit {
     /// Those of a guardrail.
     #[must_use]
     pub fn of(guardrail: &Guardrail) -> Vec<Self> {
-        let (ratio, max) = match guardrail.metric {
+        let (ratio, max) = match &guardrail.metric {
             Metric::Counted { counter, ratio, max } => (
-                ratio.map(|ratio| Bound::Ratio { counter, ratio }),
-                max.map(|max| Bound::Max { counter, max: max.fraction() }),
+                ratio.map(|ratio| Bound::Ratio { counter: counter.clone(), ratio }),
+                max.map(|max| Bound::Max { counter: counter.clone(), max: max.fraction() }),
             ),
-            Metric::Latency { quantile, ratio, max_us } => (
+            &Metric::Latency { quantile, ratio, max_us } => (
                 ratio.map(|ratio| Bound::LatencyRatio(Multiple { quantile, ratio })),
                 max_us.map(|max_us| Bound::Latency(Ceiling { quantile, max_us })),
             ),
@@ -91,10 +91,19 @@ impl Limit {
 
     /// What is counted; `None` for latency.
     #[must_use]
-    pub fn counter(&self) -> Option<Counter> {
-        match self.bound {
+    pub fn counter(&self) -> Option<&Counter> {
+        match &self.bound {
             Bound::Ratio { counter, .. } | Bound::Max { counter, .. } => Some(counter),
             Bound::Latency(_) | Bound::LatencyRatio(_) => None,
+        }
+    }
+
+    /// The name of the document's counter that it is on.
+    #[must_use]
+    pub fn named(&self) -> Option<&str> {
+        match self.counter() {
+            Some(Counter::Named(name)) => Some(name),
+            _ => None,
         }
     }
 }
@@ -126,12 +135,13 @@ mod tests {
         let defaults = Guardrail::defaults();
         let strange = [
             Metric::Counted { counter: Counter::ClientErrors, ratio: Some(1.7), max: None },
+            Metric::Counted { counter: Counter::Named("fall-back".into()), ratio: Some(1.1), max: None },
             Metric::Latency { quantile: 0.999, ratio: Some(1.1), max_us: Some(7) },
         ];
         let strange = strange.map(|metric| Guardrail { metric, dry_run: true, weight: 0.3 });
         let limits: Vec<Limit> = defaults.iter().chain(&strange).flat_map(Limit::of).collect();
         let names: Vec<String> = limits.iter().map(Limit::name).collect();
-        let rest = ["client_errors-ratio", "latency-p99.9-ratio", "latency-p99.9"];
+        let rest = ["client_errors-ratio", "fall-back-ratio", "latency-p99.9-ratio", "latency-p99.9"];
         assert_eq!(names[..4], ["errors-ratio", "timeouts-ratio", "latency-p95-ratio", "latency-p50-ratio"]);
         assert_eq!(names[4..], rest);
         let text = serde_json::to_string(&limits).unwrap();

@@ -109,17 +109,17 @@ impl Watch {
             cells: &cells,
             whole,
         };
-        match (&mut self.evidence, terms.limit.bound) {
+        match (&mut self.evidence, &terms.limit.bound) {
             (Evidence::Errors(guarded), Bound::Ratio { counter, .. } | Bound::Max { counter, .. }) => {
                 let candidate = &Sample::of_tick(counter, tick.candidate);
                 let control = Sample::of_tick(counter, tick.control).whole;
                 let Terms { tolerated, dispersion, .. } = *terms;
                 guarded.step(&guarded::Tick { span_ms, candidate, control, dispersion }, tolerated);
             }
-            (Evidence::Slow(slow), Bound::Latency(ceiling)) => slow.step(&durations, ceiling),
+            (Evidence::Slow(slow), Bound::Latency(ceiling)) => slow.step(&durations, *ceiling),
             (Evidence::Slower(slower), Bound::LatencyRatio(multiple)) => {
                 if let Some(edge) = terms.edge {
-                    slower.step(&durations, multiple, edge);
+                    slower.step(&durations, *multiple, edge);
                 }
             }
             // Watches are made from the limits, in their order.
@@ -132,19 +132,19 @@ impl Watch {
     pub fn is_broken(&self, limit: &Limit, enough: f64, whole: bool, around: Around<'_>) -> bool {
         // What evidence rests on costs more to ask for, and is asked for where it matters.
         self.evidence.ln(whole) >= enough
-            && match (&self.evidence, limit.bound) {
+            && match (&self.evidence, &limit.bound) {
                 (Evidence::Errors(guarded), _) => guarded.excursion().is_broad(),
-                (Evidence::Slow(slow), Bound::Latency(ceiling)) => slow.is_broad(ceiling, around),
-                (Evidence::Slower(slower), Bound::LatencyRatio(multiple)) => slower.is_broad(multiple, around),
+                (Evidence::Slow(slow), Bound::Latency(ceiling)) => slow.is_broad(*ceiling, around),
+                (Evidence::Slower(slower), Bound::LatencyRatio(multiple)) => slower.is_broad(*multiple, around),
                 (Evidence::Slow(_) | Evidence::Slower(_), _) => false,
             }
     }
 
     fn is_shared(&self, terms: &Terms<'_>, recent: &Recent) -> bool {
-        match (&self.evidence, terms.limit.bound) {
+        match (&self.evidence, &terms.limit.bound) {
             (Evidence::Errors(guarded), Bound::Max { max, .. }) => {
                 let excursion = guarded.excursion();
-                breaks_alike(max, excursion.sum(), excursion.control) || terms.control_breaks(recent)
+                breaks_alike(*max, excursion.sum(), excursion.control) || terms.control_breaks(recent)
             }
             (Evidence::Slow(slow), Bound::Latency(ceiling)) => {
                 let of = |bins| ceiling.slow_of(bins);
@@ -159,19 +159,21 @@ impl Watch {
 
 impl Terms<'_> {
     fn control_keeps(&self, recent: &Recent) -> bool {
-        match self.limit.bound {
+        match &self.limit.bound {
             Bound::Ratio { .. } | Bound::LatencyRatio(_) => true,
-            Bound::Max { counter: Counter::Errors, max } => recent.control_keeps(max),
-            Bound::Max { max, .. } => recent.control_keeps_ceiling(self.i, max),
+            Bound::Max { counter: Counter::Errors, max } => recent.control_keeps(*max),
+            Bound::Max { counter: Counter::Named(name), max } => recent.control_keeps_of(name, *max),
+            Bound::Max { max, .. } => recent.control_keeps_ceiling(self.i, *max),
             Bound::Latency(ceiling) => recent.control_keeps_ceiling(self.i, ceiling.tolerated()),
         }
     }
 
     fn control_breaks(&self, recent: &Recent) -> bool {
-        let sick = match self.limit.bound {
+        let sick = match &self.limit.bound {
             Bound::Ratio { .. } | Bound::LatencyRatio(_) => None,
-            Bound::Max { counter: Counter::Errors, max } => recent.control_above(max),
-            Bound::Max { max, .. } => recent.control_beyond_ceiling(self.i, max),
+            Bound::Max { counter: Counter::Errors, max } => recent.control_above(*max),
+            Bound::Max { counter: Counter::Named(name), max } => recent.control_above_of(name, *max),
+            Bound::Max { max, .. } => recent.control_beyond_ceiling(self.i, *max),
             Bound::Latency(ceiling) => recent.control_beyond_ceiling(self.i, ceiling.tolerated()),
         };
         sick.is_some()

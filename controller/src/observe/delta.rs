@@ -14,10 +14,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::observation::{Bin, Bins, CellCounts, FlagCounts, VariantCounts};
+use crate::observation::{Bin, Bins, CELL_COUNT, CellCounts, FlagCounts, VariantCounts};
 
 /// Counts by flag key: since a proxy's start, or since the last look.
 pub type Counts = BTreeMap<String, FlagCounts>;
+
+/// Hits by name and cell.
+type Goals = BTreeMap<String, [u64; CELL_COUNT]>;
 
 /// How much two readings of an uptime in whole seconds may disagree, in seconds.
 const SLACK_S: u64 = 2;
@@ -162,7 +165,24 @@ fn variant_difference(old: &VariantCounts, new: &VariantCounts) -> Option<Varian
         };
     }
     delta.duration = bins_difference(&old.duration, &new.duration)?;
+    delta.goals = goals_difference(&old.goals, &new.goals)?;
     Some(delta)
+}
+
+/// Names stay, at 0 too: that nobody reached a goal is something else than that it is not counted.
+fn goals_difference(old: &Goals, new: &Goals) -> Option<Goals> {
+    if old.keys().any(|name| !new.contains_key(name)) {
+        return None;
+    }
+    let nothing = [0; CELL_COUNT];
+    let one = |(name, new): (&String, &[u64; CELL_COUNT])| {
+        let mut delta = nothing;
+        for ((delta, new), old) in delta.iter_mut().zip(new).zip(old.get(name).unwrap_or(&nothing)) {
+            *delta = new.checked_sub(*old)?;
+        }
+        Some((name.clone(), delta))
+    };
+    new.iter().map(one).collect()
 }
 
 fn bins_difference(old: &Bins, new: &Bins) -> Option<Bins> {
@@ -183,10 +203,16 @@ fn bins_difference(old: &Bins, new: &Bins) -> Option<Bins> {
 fn trimmed(mut delta: Counts) -> Counts {
     for counts in delta.values_mut() {
         counts.unassigned.retain(|_, count| *count > 0);
-        counts.variants.retain(|_, counts| *counts != VariantCounts::default());
+        counts.variants.retain(|_, counts| !is_nothing(counts));
     }
     delta.retain(|_, counts| *counts != FlagCounts::default());
     delta
+}
+
+/// A name with nothing but zeros is nothing, either.
+fn is_nothing(counts: &VariantCounts) -> bool {
+    let hit = counts.goals.values().flatten().any(|hits| *hits > 0);
+    !hit && VariantCounts { goals: Goals::new(), ..counts.clone() } == VariantCounts::default()
 }
 
 #[cfg(test)]
@@ -204,6 +230,7 @@ mod tests {
         let mut variant = VariantCounts { started, duration: bins, ..VariantCounts::default() };
         variant.results[0] = started;
         variant.cells[7].requests = started;
+        variant.goals.insert("fallback".to_owned(), [started; CELL_COUNT]);
         let flag = FlagCounts {
             variants: BTreeMap::from([("next".to_owned(), variant)]),
             unassigned: BTreeMap::from([("kill".to_owned(), started)]),

@@ -33,4 +33,9 @@ fn add_variant(sum: &mut VariantCounts, counts: &VariantCounts) {
         };
     }
     sum.duration.merge(&counts.duration);
+    for (name, hits) in &counts.goals {
+        for (sum, hits) in sum.goals.entry(name.clone()).or_default().iter_mut().zip(hits) {
+            *sum = sum.saturating_add(*hits);
+        }
+    }
 }

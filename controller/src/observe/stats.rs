@@ -140,6 +140,10 @@ impl Stats {
             Metric::CellErrors { flag, variant, cell } => {
                 &mut self.variant(flag, variant).cells[usize::from(cell.index())].errors
             }
+            Metric::CellHits { flag, variant, counter, cell } => {
+                let goals = &mut self.variant(flag, variant).goals;
+                &mut goals.entry(counter.to_owned()).or_default()[usize::from(cell.index())]
+            }
             Metric::Unassigned { flag, reason } => {
                 let flag = self.flags.entry(flag.to_owned()).or_default();
                 flag.unassigned.entry(reason.name().to_owned()).or_default()
@@ -224,6 +228,7 @@ mod tests {
         {"name":"extension_config_discovery.http_filter.weir.update_success","value":3},
         {"name":"wasmcustom.flag=.=checkout;.;reason=.=kill;.;weir_unassigned","value":5},
         {"name":"wasmcustom.flag=.=checkout;.;variant=.=next;.;cell=.=19;.;weir_cell_errors","value":2},
+        {"name":"wasmcustom.flag=.=checkout;.;variant=.=next;.;counter=.=fallback;.;cell=.=3;.;weir_cell_hits","value":9},
         {"name":"wasmcustom.flag=.=checkout;.;variant=.=next;.;result=.=ok;.;weir_requests","value":7},
         {"name":"wasmcustom.flag=.=checkout;.;variant=.=next;.;weir_started","value":8},
         {"name":"wasmcustom.weir_generation","value":4},
@@ -244,6 +249,7 @@ mod tests {
         assert_eq!(flag.unassigned["kill"], 5);
         let next = &flag.variants["next"];
         assert_eq!((next.result(Outcome::Ok), next.started, next.cells[19].errors), (7, 8, 2));
+        assert_eq!((next.goals.len(), next.goals["fallback"][3]), (1, 9));
         let bins: Vec<_> = next.duration.0.iter().map(|(lower, bin)| (*lower, bin.width, bin.count)).collect();
         let large = [(1_200_000, 100_000, 1_500_000), (98_000_000_000, 1_000_000_000, 4)];
         assert_eq!(bins, [[(0, 1, 2), (9, 1, 1), (73_000, 1000, 1)].as_slice(), &large].concat());

@@ -6,7 +6,8 @@ use weir_core::check::{Code, Finding, JSON_SCHEMA, Limits, Severity, examine};
 use super::{findings, lints};
 
 /// What a schema can't say: names that must fit each other, keys that stand twice, sums, texts with a meaning; and what flagd's own schema lets pass.
-const UNSAID: [Code; 18] = [
+const UNSAID: [Code; 19] = [
+    Code::Metric,
     Code::Limit,
     Code::DefaultVariant,
     Code::Circle,

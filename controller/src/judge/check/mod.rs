@@ -38,12 +38,12 @@ pub fn checks(situation: &Situation<'_>, memory: &Memory) -> Vec<Check> {
 
 impl Case<'_> {
     fn check(self) -> Option<Check> {
-        let mut check = match (self.limit.bound, &self.watch.evidence) {
+        let mut check = match (&self.limit.bound, &self.watch.evidence) {
             (Bound::Ratio { counter, .. } | Bound::Max { counter, .. }, Evidence::Errors(guarded)) => {
                 counted::check(self, counter, guarded)
             }
-            (Bound::Latency(ceiling), Evidence::Slow(slow)) => latency::check(self, ceiling, slow),
-            (Bound::LatencyRatio(multiple), Evidence::Slower(slower)) => slower::check(self, multiple, slower),
+            (Bound::Latency(ceiling), Evidence::Slow(slow)) => latency::check(self, *ceiling, slow),
+            (Bound::LatencyRatio(multiple), Evidence::Slower(slower)) => slower::check(self, *multiple, slower),
             // Watches are made from the limits, in their order.
             _ => return None,
         };
