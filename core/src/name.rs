@@ -139,9 +139,7 @@ impl<'a> Metric<'a> {
             "weir_duration_us" => Metric::Duration { flag: flag?, variant: variant? },
             "weir_cell_requests" => Metric::CellRequests { flag: flag?, variant: variant?, cell: cell()? },
             "weir_cell_errors" => Metric::CellErrors { flag: flag?, variant: variant?, cell: cell()? },
-            "weir_cell_hits" => {
-                Metric::CellHits { flag: flag?, variant: variant?, counter: counter?, cell: cell()? }
-            }
+            "weir_cell_hits" => Metric::CellHits { flag: flag?, variant: variant?, counter: counter?, cell: cell()? },
             "weir_unassigned" => Metric::Unassigned { flag: flag?, reason: Reason::from_name(reason?)? },
             "weir_no_snapshot" => Metric::NoSnapshot,
             "weir_generation" => Metric::Generation,

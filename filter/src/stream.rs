@@ -201,7 +201,8 @@ mod tests {
         ] {
             let host = answered(&[USER, PATH], code, &answer);
             for counter in ["fallback", "worst", "busy", "stale"] {
-                let name = format!("flag=.=checkout;.;variant=.=next;.;counter=.={counter};.;cell=.={cell};.;weir_cell_hits");
+                let name =
+                    format!("flag=.=checkout;.;variant=.=next;.;counter=.={counter};.;cell=.={cell};.;weir_cell_hits");
                 assert_eq!(host.value(&name), u64::from(hit.contains(&counter)), "{name} of {code} {answer:?}");
             }
         }

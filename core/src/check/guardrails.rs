@@ -10,11 +10,7 @@ use crate::share::Share;
 use crate::span::Span;
 
 /// Reads `guardrails`, which may be on the document's `counters`; `None` when they are absent or refused.
-pub(super) fn guardrails(
-    fields: &Fields<'_>,
-    counters: &[String],
-    findings: &mut Findings,
-) -> Option<Vec<Guardrail>> {
+pub(super) fn guardrails(fields: &Fields<'_>, counters: &[String], findings: &mut Findings) -> Option<Vec<Guardrail>> {
     let items = fields.array("guardrails", "an array of guardrails", findings)?;
     let path = fields.path.key("guardrails");
     if items.is_empty() || items.len() > MAX_GUARDRAILS {
@@ -25,8 +21,11 @@ pub(super) fn guardrails(
             format!("1 to {MAX_GUARDRAILS} guardrails"),
         );
     }
-    let guardrails =
-        items.iter().enumerate().map(|(i, item)| guardrail(item, counters, &path.index(i), findings)).collect::<Vec<_>>();
+    let guardrails = items
+        .iter()
+        .enumerate()
+        .map(|(i, item)| guardrail(item, counters, &path.index(i), findings))
+        .collect::<Vec<_>>();
     guardrails.into_iter().collect()
 }
 

@@ -303,8 +303,7 @@ pub(super) fn find<'d>(
 
 /// What goes into headers and metrics must be spelt plainly.
 pub(super) fn plain(name: &str) -> bool {
-    (1..=64).contains(&name.len())
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+    (1..=64).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
 }
 
 fn names(flag: &Flag, path: &Path<'_>, findings: &mut Findings) {

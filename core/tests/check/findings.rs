@@ -320,8 +320,20 @@ pub(crate) fn rows() -> Vec<Row> {
             r#""equals" (did you mean that?)"#,
         ),
         (r#""status": [429, 503]"#, r#""status": 42"#, "$.weir.counters.busy.status", "42", "from 100 to 599"),
-        (r#""status": [429, 503]"#, r#""status": [429, "503"]"#, "$.weir.counters.busy.status", "an array of 2", "from 100 to 599"),
-        (r#""status": [429, 503]"#, r#""status": []"#, "$.weir.counters.busy.status", "an array of 0", "an array of 1 to 16"),
+        (
+            r#""status": [429, 503]"#,
+            r#""status": [429, "503"]"#,
+            "$.weir.counters.busy.status",
+            "an array of 2",
+            "from 100 to 599",
+        ),
+        (
+            r#""status": [429, 503]"#,
+            r#""status": []"#,
+            "$.weir.counters.busy.status",
+            "an array of 0",
+            "an array of 1 to 16",
+        ),
         (
             r#""busy": {"status": [429, 503]}"#,
             r#""a": {"status": 1}, "b": {}, "c": {}, "d": {}, "e": {}, "f": {}, "g": {}, "h": {}"#,
