@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::check::Limits;
 use crate::guardrail::{Guardrail, Inconclusive};
 use crate::json::Json;
-use crate::measure::NamedCounter;
+use crate::measure::{NamedCounter, Score};
 use crate::rule::Rule;
 use crate::share::Share;
 use crate::span::Span;
@@ -26,6 +26,8 @@ pub struct Document {
     pub sources: Vec<Option<AttributeSource>>,
     /// What answers are counted for, beside how they end.
     pub counters: Vec<NamedCounter>,
+    /// Numbers that answers carry.
+    pub scores: Vec<Score>,
     /// The flag set's own metadata, under that of each flag.
     pub metadata: Vec<(String, Json)>,
     /// What it may cost: its own limits, or the operator's where they are lower.

@@ -67,7 +67,7 @@ impl Plan {
         let flags: Vec<_> = document.flags.iter().filter_map(|flag| PlannedFlag::new(flag, document.hashing)).collect();
         let (identity, sources) = (document.identity.clone(), document.sources.clone());
         let attributes = document.attributes.clone();
-        let measures = Measures::new(&document.counters);
+        let measures = Measures::new(&document.counters, &document.scores);
         Self { identity, flags, attributes, sources, measures, hashing: document.hashing, work: document.limits.work() }
     }
 }

@@ -193,9 +193,12 @@ impl Host for Envoy {
         (unsafe { proxy_define_metric(kind, name.as_ptr(), name.len(), &raw mut id) } == OK).then_some(MetricId(id))
     }
 
-    fn increment(&self, metric: MetricId) {
-        // SAFETY: no pointers. An unknown number is an error status, which can't be helped here.
-        done(unsafe { proxy_increment_metric(metric.0, 1) });
+    fn add(&self, metric: MetricId, count: u64) {
+        // Envoy refuses to add nothing to a counter.
+        if let Some(count) = i64::try_from(count).ok().filter(|count| *count > 0) {
+            // SAFETY: no pointers. An unknown number is an error status, which can't be helped here.
+            done(unsafe { proxy_increment_metric(metric.0, count) });
+        }
     }
 
     fn record(&self, metric: MetricId, value: u64) {

@@ -19,13 +19,17 @@ impl Kind {
     #[must_use]
     pub const fn of(metric: &Metric<'_>) -> Self {
         match metric {
-            Metric::Duration { .. } => Self::Histogram,
+            Metric::Duration { .. } | Metric::Score { .. } => Self::Histogram,
             Metric::Generation => Self::Gauge,
             Metric::Requests { .. }
             | Metric::Started { .. }
             | Metric::CellRequests { .. }
             | Metric::CellErrors { .. }
             | Metric::CellHits { .. }
+            | Metric::CellScores { .. }
+            | Metric::CellScoreSum { .. }
+            | Metric::CellScoreSquares { .. }
+            | Metric::BadScores { .. }
             | Metric::Unassigned { .. }
             | Metric::NoSnapshot => Self::Counter,
         }
@@ -53,8 +57,12 @@ pub trait Host {
     fn property(&self, path: &str) -> Option<Vec<u8>>;
     /// Defines a metric; the host gives the same metric to all that name it.
     fn define(&self, kind: Kind, name: &str) -> Option<MetricId>;
+    /// Adds to a counter; nothing where there is nothing to add.
+    fn add(&self, metric: MetricId, count: u64);
     /// Adds one to a counter.
-    fn increment(&self, metric: MetricId);
+    fn increment(&self, metric: MetricId) {
+        self.add(metric, 1);
+    }
     /// Sets a gauge, or adds a value to a histogram.
     fn record(&self, metric: MetricId, value: u64);
     /// The time, in milliseconds since the Unix epoch; 0 if the host does not say.
@@ -151,9 +159,12 @@ pub(crate) mod fake {
             Some(MetricId(u32::try_from(self.names.borrow().len() - 1).unwrap()))
         }
 
-        fn increment(&self, metric: MetricId) {
+        fn add(&self, metric: MetricId, count: u64) {
+            if count == 0 {
+                return;
+            }
             *self.calls.borrow_mut() += 1;
-            *self.values.borrow_mut().entry(self.name(metric)).or_default() += 1;
+            *self.values.borrow_mut().entry(self.name(metric)).or_default() += count;
         }
 
         fn record(&self, metric: MetricId, value: u64) {

@@ -1,11 +1,11 @@
 //! [`Stream`]: one request's life. At its start every flag is decided, the routing headers are written and starts are counted; its response's headers are
-//! looked at for the document's counters; at its end, when Envoy knows everything, all is counted. Between the two it holds nothing but what the end needs.
+//! looked at for the document's counters and scores; at its end, when Envoy knows everything, all is counted. Between the two it holds nothing but what the end needs.
 
 use std::borrow::Cow;
 use std::rc::Rc;
 
 use weir_core::decide::{Request, decide};
-use weir_core::measure::{Hits, Response};
+use weir_core::measure::{Measured, Response};
 use weir_core::outcome::Ending;
 
 use crate::host::{Host, number};
@@ -18,7 +18,7 @@ pub struct Stream {
     serving: Rc<Serving>,
     underway: Vec<Underway>,
     grpc: bool,
-    hits: Hits,
+    measured: Measured,
 }
 
 /// The host's request headers as core asks for them.
@@ -47,7 +47,7 @@ impl Stream {
     /// A request under the configuration that is current now; it keeps it for life.
     #[must_use]
     pub fn new(serving: Rc<Serving>) -> Self {
-        Self { serving, underway: Vec::new(), grpc: false, hits: Hits::default() }
+        Self { serving, underway: Vec::new(), grpc: false, measured: Measured::default() }
     }
 
     /// The request's headers are there: decides, marks, counts.
@@ -76,10 +76,10 @@ impl Stream {
             && host.request_header("content-type").is_some_and(|value| value.starts_with(b"application/grpc"));
     }
 
-    /// The response's headers are there: those that a counter needs are read, if the request is one that counts.
+    /// The response's headers are there: those that a counter or a score needs are read, if the request is one that counts.
     pub fn on_response(&mut self, host: &impl Host) {
         if let (Some(snapshot), false) = (&self.serving.snapshot, self.underway.is_empty()) {
-            self.hits = snapshot.plan.measures.of_headers(&Answer(host));
+            self.measured = snapshot.plan.measures.of_headers(&Answer(host));
         }
     }
 
@@ -96,7 +96,8 @@ impl Stream {
         let by_status = self.serving.snapshot.as_ref().zip(ending.code);
         let by_status = by_status.map(|(snapshot, code)| snapshot.plan.measures.of_status(code)).unwrap_or_default();
         let micros = number(host, "request\0duration").map(|nanos| nanos / 1_000);
-        let end = End { outcome: ending.outcome(), micros, hits: self.hits.and(by_status) };
+        let measured = Measured { hits: self.measured.hits.and(by_status), ..self.measured };
+        let end = End { outcome: ending.outcome(), micros, measured };
         for underway in self.underway.drain(..) {
             self.serving.meters.end(underway, &end, host);
         }
@@ -147,7 +148,8 @@ mod tests {
     /// A request of u1 to a candidate with counters, with that response.
     fn answered(headers: &[(&str, &str)], code: u64, answer: &[(&'static str, &'static [u8])]) -> Fake {
         let counters = r#""counters": {"fallback": {"responseHeader": "x-fallback"}, "worst": {"responseHeader": "x-fallback", "equals": "9"},
-            "busy": {"status": [429, 503]}, "stale": {"responseHeader": "x-stale"}}, "outputs""#;
+            "busy": {"status": [429, 503]}, "stale": {"responseHeader": "x-stale"}},
+            "scores": {"quality": {"responseHeader": "x-stale", "max": 1}}, "outputs""#;
         let document = DOCUMENT.replacen(r#""outputs""#, counters, 1);
         let flag = FlagState { weight: Share::ALL, ..FlagState::default() };
         let envelope = write(1, &State { kill: false, flags: BTreeMap::from([("checkout".into(), flag)]) }, &document);
@@ -205,6 +207,29 @@ mod tests {
                     format!("flag=.=checkout;.;variant=.=next;.;counter=.={counter};.;cell=.={cell};.;weir_cell_hits");
                 assert_eq!(host.value(&name), u64::from(hit.contains(&counter)), "{name} of {code} {answer:?}");
             }
+        }
+    }
+
+    #[test]
+    fn a_score_is_counted_with_its_square_and_a_bad_one_with_its_reason() {
+        let cell = weir_core::cell::Cell::of("checkout", "u1").index();
+        let prefix = "flag=.=checkout;.;variant=.=next;.;score=.=quality;.;";
+        let by_cell = |family: &str| format!("{prefix}cell=.={cell};.;weir_cell_{family}");
+        for (value, counted) in [("0.25", [1, 250_000, 62_500, 250_000, 0, 0]), ("0", [1, 0, 0, 0, 0, 0])]
+            .into_iter()
+            .chain([("x", [0, 0, 0, 0, 1, 0]), ("2", [0, 0, 0, 0, 0, 1]), ("", [0; 6])])
+        {
+            let host = answered(&[USER, PATH], 200, &[("x-stale", value.as_bytes())]);
+            let found = [
+                by_cell("scores"),
+                by_cell("score_micros"),
+                by_cell("score_squares_micros"),
+                format!("{prefix}weir_score_micros"),
+                format!("{prefix}reason=.=not_a_number;.;weir_bad_scores"),
+                format!("{prefix}reason=.=out_of_range;.;weir_bad_scores"),
+            ]
+            .map(|name| host.value(&name));
+            assert_eq!(found, counted, "{value:?}");
         }
     }
 
@@ -267,6 +292,8 @@ mod tests {
         assert_eq!(*host.calls.borrow(), 12 + 2, "two response headers for four counters");
         let host = answered(&[USER, PATH], 503, &[("x-fallback", b"9")]);
         assert_eq!(*host.calls.borrow(), 12 + 2 + 4, "an error and three hits are counted, too");
+        let host = answered(&[USER, PATH], 200, &[("x-stale", b"0.25")]);
+        assert_eq!(*host.calls.borrow(), 12 + 2 + 1 + 4, "a hit, and a score's count, sum, squares and histogram");
         let host = answered(&[USER, (":path", "/other")], 503, &[("x-fallback", b"9")]);
         assert_eq!(*host.calls.borrow(), 3, "nothing of the response is read for a request that does not count");
     }

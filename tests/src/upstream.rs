@@ -26,6 +26,9 @@ pub const FAULT_HEADER: &str = "x-ordered-fault";
 /// Response header, `1`, of an answer by a fallback.
 pub const FALLBACK_HEADER: &str = "x-fallback";
 
+/// Response header with a score.
+pub const SCORE_HEADER: &str = "x-score";
+
 /// What it does wrong from now on.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Faults {
@@ -37,6 +40,8 @@ pub struct Faults {
     pub hangs: f64,
     /// Share of requests (0 to 1) that are answered by a fallback, as [`FALLBACK_HEADER`] says. No fault by itself.
     pub fallbacks: f64,
+    /// In millionths, the score that each answer carries in [`SCORE_HEADER`]; 0 is none. No fault by itself.
+    pub score: u64,
 }
 
 impl Faults {
@@ -195,6 +200,12 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> Result<Respons
     }
     let mut response = Response::new(Full::from(state.name));
     response.headers_mut().insert(NAME_HEADER, hyper::header::HeaderValue::from_static(state.name));
+    if faults.score > 0 {
+        let (whole, rest) = (faults.score / 1_000_000, faults.score % 1_000_000);
+        if let Ok(value) = hyper::header::HeaderValue::from_str(&format!("{whole}.{rest:06}")) {
+            response.headers_mut().insert(SCORE_HEADER, value);
+        }
+    }
     if fastrand::f64() < faults.fallbacks {
         state.fallbacks.fetch_add(1, Ordering::Relaxed);
         response.headers_mut().insert(FALLBACK_HEADER, hyper::header::HeaderValue::from_static("1"));

@@ -213,7 +213,11 @@ fn a_named_counter_is_judged_as_errors_are() {
         assert!(sentence.contains("fallback") && sentence.contains("of 20 cells"), "{sentence}");
     }
     // Close to 1 too, where hits that cluster by user would break it by chance.
-    rolled_back_by(counted(fallback(), Some(1.1), None), HEALTHY, Behaviour { errors: 0.1, ..HEALTHY });
+    let (mut state, mut world) = (started(&with(vec![counted(fallback(), Some(1.1), None)])), World::new(3));
+    until_stage(&mut state, &mut world, 0);
+    world.candidate = Behaviour { errors: 0.2, ..HEALTHY };
+    let (ruling, _) = run(&mut state, &mut world, 60);
+    assert_eq!((ruling.verdict, ruling.why), (Verdict::RollBack, Why::GuardrailBroken), "{}", ruling.sentence);
 }
 
 #[test]
@@ -235,7 +239,7 @@ fn one_client_that_hits_a_counter_decides_nothing() {
 fn a_counter_that_nobody_counts_lets_no_stage_go_on() {
     let guardrail = counted(Counter::Named("another".into()), Some(2.0), None);
     let (mut state, mut world) = (started(&with(vec![guardrail])), World::new(6));
-    until_stage(&mut state, &mut world, 1);
+    until_stage(&mut state, &mut world, 0);
     let (ruling, _) = run(&mut state, &mut world, 300);
     assert_eq!(ruling.checks[0].state, CheckState::NoData, "{}", ruling.sentence);
     assert_ne!(ruling.verdict, Verdict::Advance, "{}", ruling.sentence);

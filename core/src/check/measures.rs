@@ -1,4 +1,4 @@
-//! What answers are looked at for: `weir.counters`.
+//! What answers are looked at for: `weir.counters` and `weir.scores`.
 
 use super::MAX_NAME_BYTES;
 use super::fields::Fields;
@@ -7,7 +7,7 @@ use crate::code::Code;
 use crate::finding::{Findings, Path};
 use crate::guardrail::Counter;
 use crate::json::Json;
-use crate::measure::{Hit, MAX_COUNTERS, NamedCounter};
+use crate::measure::{Hit, MAX_COUNTERS, MAX_SCORES, MOST_SCORE, NamedCounter, Score};
 
 /// Reads `weir.counters`.
 pub(super) fn counters(weir: &Fields<'_>, findings: &mut Findings) -> Vec<NamedCounter> {
@@ -17,6 +17,24 @@ pub(super) fn counters(weir: &Fields<'_>, findings: &mut Findings) -> Vec<NamedC
             findings.add(Code::Name, &path.name(), format_args!("the name {name:?}"), allowed);
         }
         Some(NamedCounter { name: name.to_owned(), hit: hit(json, path, findings)? })
+    })
+}
+
+/// Reads `weir.scores`.
+pub(super) fn scores(weir: &Fields<'_>, findings: &mut Findings) -> Vec<Score> {
+    named(weir, "scores", MAX_SCORES, findings, |name, json, path, findings| {
+        let fields = Fields::read(json, path, &["responseHeader", "min", "max"], findings)?;
+        let name = name.to_owned();
+        let min = fields.number("min", 0.0, MOST_SCORE, findings).unwrap_or(0.0);
+        let max = fields.number("max", 0.0, MOST_SCORE, findings).unwrap_or(MOST_SCORE);
+        if min >= max {
+            fields.refuse("max", format!("a number up to {MOST_SCORE} that is above min"), findings);
+        }
+        let Some(given) = fields.get("responseHeader") else {
+            fields.refuse("responseHeader", "the name of the header that carries the score", findings);
+            return None;
+        };
+        Some(Score { name, header: header(given, &path.key("responseHeader"), findings)?, min, max })
     })
 }
 

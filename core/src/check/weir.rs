@@ -13,8 +13,18 @@ use crate::rule::TARGETING_KEY;
 
 /// Reads `weir` into the document.
 pub(super) fn read(json: &Json, path: &Path<'_>, document: &mut Document, findings: &mut Findings) {
-    let known =
-        ["version", "hashing", "identity", "attributes", "outputs", "counters", "segments", "rollouts", "limits"];
+    let known = [
+        "version",
+        "hashing",
+        "identity",
+        "attributes",
+        "outputs",
+        "counters",
+        "scores",
+        "segments",
+        "rollouts",
+        "limits",
+    ];
     let Some(fields) = Fields::read(json, path, &known, findings) else { return };
     if fields.get("version").and_then(Json::as_number) != Some(1.0) {
         fields.refuse("version", "1", findings);
@@ -26,6 +36,7 @@ pub(super) fn read(json: &Json, path: &Path<'_>, document: &mut Document, findin
     document.sources = attributes(&fields, &document.attributes, findings);
     outputs(&fields, document, findings);
     document.counters = measures::counters(&fields, findings);
+    document.scores = measures::scores(&fields, findings);
     rollouts::read(&fields, document, findings);
     if document.identity.is_empty() && document.flags.iter().any(|flag| flag.rollout.is_some()) {
         fields.refuse_as(

@@ -35,8 +35,8 @@ const TAKEN: &[(&str, &str)] = &[
     (r#""on": "yes""#, "variants of different kinds"),
 ];
 
-/// Values that a schema can't compare: names of headers are the same in any case of letters, and one duration is no shorter than another.
-const UNSAID_VALUES: [&str; 2] = ["each source once", "not shorter than \"for\""];
+/// Values that a schema can't compare: names of headers are the same in any case of letters, one duration is no shorter than another, one number above another.
+const UNSAID_VALUES: [&str; 3] = ["each source once", "not shorter than \"for\"", "that is above min"];
 
 fn unsaid(finding: &Finding) -> bool {
     UNSAID.contains(&finding.code) || UNSAID_VALUES.iter().any(|words| finding.allowed.ends_with(words))

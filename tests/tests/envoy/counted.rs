@@ -1,4 +1,4 @@
-//! What answers are counted for on a real Envoy: the counters of the document, observed with the numbers that upstreams and users know, and judged.
+//! What answers are counted for on a real Envoy: the document's counters and scores, observed with the numbers that upstreams and users know, and judged.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use weir_controller::observe::{Cumulative, Directory, Observer, ObserverSettings
 use weir_tests::document::{self, FLAG, rollout as rollout_of};
 use weir_tests::envoy::Envoy;
 use weir_tests::load::{Load, Plan, Record, Who};
-use weir_tests::upstream::{FALLBACK_HEADER, Faults};
+use weir_tests::upstream::{FALLBACK_HEADER, Faults, SCORE_HEADER};
 
 use crate::pusher::{Pusher, percent};
 use crate::stage::Upstreams;
@@ -97,4 +97,39 @@ async fn a_counter_of_the_document_rolls_back_by_its_name() {
     assert_eq!((last.kind.as_str(), last.actor.as_str()), ("rollback", "judge"), "{last:?}");
     assert!(last.sentence.contains("fallback") && last.sentence.contains("of 20 cells"), "{}", last.sentence);
     finish(load).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn scores_are_observed_with_their_sums_and_squares() {
+    let upstreams = Upstreams::start().await;
+    let mut pusher = Pusher::start().await;
+    let mut document = document::checkout();
+    document["weir"]["scores"] = json!({
+        "quality": { "responseHeader": SCORE_HEADER, "max": 2 }, "narrow": { "responseHeader": SCORE_HEADER, "max": 1 },
+    });
+    upstreams.control.order(Faults { score: 750_000, ..Faults::default() });
+    upstreams.candidate.order(Faults { score: 1_250_000, ..Faults::default() });
+    let generation = pusher.push(percent(50), &document.to_string());
+    let envoys = pusher.proxies(&upstreams, &["scores-1", "scores-2"]).await;
+    pusher.applied(2, generation).await;
+    let (flag, records) = observed(&envoys, 600).await;
+    for (variant, who, value) in [("stable", Who::Control, 0.75), ("next", Who::Candidate, 1.25)] {
+        let requests = records.iter().filter(|record| record.who == who).count();
+        let score = &flag.variants[variant].scores["quality"];
+        let sum = score.cells.iter().fold((0, 0.0, 0.0), |(n, x, xx), c| (n + c.count, x + c.sum, xx + c.squares));
+        let of = |each: f64| requests as f64 * each;
+        assert_eq!(sum, (requests as u64, of(value), of(value * value)), "{variant}: these are exact in binary");
+        let bins: Vec<_> = score.bins.0.iter().map(|(lower, bin)| (*lower..lower + bin.width, bin.count)).collect();
+        let micros = (value * 1e6) as u64;
+        assert!(bins.len() == 1 && bins[0].0.contains(&micros) && bins[0].1 == requests as u64, "{variant}: {bins:?}");
+    }
+    let narrow = |variant: &str| flag.variants[variant].scores.get("narrow").map(|score| score.bins.count());
+    assert!(narrow("stable") > Some(0) && narrow("next").is_none(), "1.25 is out of its range");
+    let mut bad = 0;
+    for envoy in &envoys {
+        let name =
+            "wasmcustom.flag=.=checkout;.;variant=.=next;.;score=.=narrow;.;reason=.=out_of_range;.;weir_bad_scores";
+        bad += envoy.stat(name).await.expect("a counter");
+    }
+    assert_eq!(bad, records.iter().filter(|record| record.who == Who::Candidate).count() as u64);
 }
