@@ -122,6 +122,8 @@ codes! {
     "The candidate gets its requests by a routing header; without `weir.outputs.FLAG.requestHeader` the rollout would move nobody and judge nothing.\n\n`\"outputs\": {\"checkout\": {\"requestHeader\": \"x-weir-checkout\"}}`"
     Stages "E-STAGES" Error "stages that do not lead to 100 %"
     "Weights rise from stage to stage, so that who is in stays in, and the last stage is 100 %. Every stage but the last says how long it lasts.\n\n`[{\"weight\": \"5%\", \"for\": \"10m\"}, {\"weight\": \"100%\"}]`"
+    Metric "E-METRIC" Error "a guardrail on a metric that nobody counts"
+    "A guardrail's metric is `latency`, one that is always counted (`errors` and the like), or the name of one of `weir.counters`. The nearest is suggested.\n\n`\"counters\": {\"fallback\": {\"responseHeader\": \"x-fallback\"}}` goes with `{\"metric\": \"fallback\", \"ratio\": 1.5}`"
     Envelope "E-ENVELOPE" Error "the envelope around a document is not one"
     "What the controller sends to proxies. A filter refuses it if it was changed on its way or comes from a newer controller."
     Setting "E-SETTING" Error "a setting in weir.toml that is not allowed"

@@ -7,6 +7,7 @@ use crate::analysis::Analysis;
 use crate::check::Limits;
 use crate::guardrail::{Guardrail, Inconclusive};
 use crate::json::Json;
+use crate::measure::{NamedCounter, Score};
 use crate::rule::Rule;
 use crate::share::Share;
 use crate::span::Span;
@@ -24,6 +25,10 @@ pub struct Document {
     pub attributes: Vec<String>,
     /// Where each of the [`Document::attributes`] comes from in a proxy; the targetingKey from [`Document::identity`], and one without a source is missing.
     pub sources: Vec<Option<AttributeSource>>,
+    /// What answers are counted for, beside how they end.
+    pub counters: Vec<NamedCounter>,
+    /// Numbers that answers carry.
+    pub scores: Vec<Score>,
     /// The flag set's own metadata, under that of each flag.
     pub metadata: Vec<(String, Json)>,
     /// What it may cost: its own limits, or the operator's where they are lower.

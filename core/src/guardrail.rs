@@ -1,6 +1,8 @@
 //! [`Guardrail`]: a limit that the candidate must keep, and what becomes of a rollout that can't be decided. Owns what may be limited;
 //! knows neither counts nor evidence.
 
+use std::sync::Arc;
+
 use crate::custom::Custom;
 use crate::share::Share;
 
@@ -40,8 +42,8 @@ pub enum Metric {
     Custom(Custom),
 }
 
-/// A way to end that a guardrail can count.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+/// What a guardrail can count: a way to end, or one of the document's own counters.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Counter {
     /// Server errors, timeouts and resets together. Counted by cell of the user, too.
     #[default]
@@ -56,9 +58,11 @@ pub enum Counter {
     ClientErrors,
     /// The client went away; of all requests, these included.
     Cancelled,
+    /// One of `weir.counters`, by its name. Counted by cell of the user, too.
+    Named(Arc<str>),
 }
 
-/// Every counter, in the order that messages name them.
+/// Every counter that is always there, in the order that messages name them.
 pub const COUNTERS: [Counter; 6] = [
     Counter::Errors,
     Counter::ServerErrors,
@@ -71,7 +75,7 @@ pub const COUNTERS: [Counter; 6] = [
 impl Counter {
     /// The word in documents, checks and reports.
     #[must_use]
-    pub const fn name(self) -> &'static str {
+    pub fn name(&self) -> &str {
         match self {
             Self::Errors => "errors",
             Self::ServerErrors => "server_errors",
@@ -79,13 +83,20 @@ impl Counter {
             Self::Resets => "resets",
             Self::ClientErrors => "client_errors",
             Self::Cancelled => "cancelled",
+            Self::Named(name) => name,
         }
     }
 
-    /// The counter of that name.
+    /// The counter of that name that is always there.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         COUNTERS.into_iter().find(|counter| counter.name() == name)
+    }
+
+    /// It is known how many of its hits each cell of users had.
+    #[must_use]
+    pub const fn is_by_cell(&self) -> bool {
+        matches!(self, Self::Errors | Self::Named(_))
     }
 }
 

@@ -13,7 +13,7 @@
 //! - [`explain`]: why it is that, node by node and hash by hash; [`words`]: rules in a line for people
 //! - [`export`]: the same as a plain flagd document
 //! - [`moves`]: which share of users changes variant between two documents, exactly
-//! - [`outcome`]: how a request ended
+//! - [`outcome`]: how a request ended; [`measure`]: what its answer is looked at for beside
 //! - [`name`]: the wire contract up, names of metrics, built and parsed
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -47,6 +47,7 @@ pub mod hash;
 pub mod json;
 mod json_text;
 mod locate;
+pub mod measure;
 pub mod moves;
 pub mod name;
 pub mod outcome;

@@ -8,6 +8,7 @@
 use std::fmt;
 
 use crate::cell::{CELLS, Cell};
+use crate::measure::ScoreFault;
 use crate::outcome::Outcome;
 use crate::reason::Reason;
 
@@ -15,9 +16,9 @@ use crate::reason::Reason;
 pub const ENVOY_PREFIX: &str = "wasmcustom.";
 
 /// Every tag that a name may carry; the examples' `stats_tags` list exactly these.
-pub const TAGS: [&str; 5] = ["flag", "variant", "result", "reason", "cell"];
+pub const TAGS: [&str; 7] = ["flag", "variant", "result", "reason", "cell", "counter", "score"];
 
-/// One of Weir's metrics, by its tags. Counters, but for [`Metric::Duration`] (a histogram) and [`Metric::Generation`] (a gauge).
+/// One of Weir's metrics, by its tags. Counters, but for [`Metric::Duration`] and [`Metric::Score`] (histograms) and [`Metric::Generation`] (a gauge).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the fields are the tags that the variants' docs name")]
 pub enum Metric<'a> {
@@ -31,6 +32,18 @@ pub enum Metric<'a> {
     CellRequests { flag: &'a str, variant: &'a str, cell: Cell },
     /// `weir_cell_errors`: errors by cell of the user.
     CellErrors { flag: &'a str, variant: &'a str, cell: Cell },
+    /// `weir_cell_hits`: requests that hit one of the document's counters, by cell of the user.
+    CellHits { flag: &'a str, variant: &'a str, counter: &'a str, cell: Cell },
+    /// `weir_score_micros`: a score of the document, in millionths (histogram).
+    Score { flag: &'a str, variant: &'a str, score: &'a str },
+    /// `weir_cell_scores`: requests that had the score, by cell of the user.
+    CellScores { flag: &'a str, variant: &'a str, score: &'a str, cell: Cell },
+    /// `weir_cell_score_micros`: their scores' sum, in millionths.
+    CellScoreSum { flag: &'a str, variant: &'a str, score: &'a str, cell: Cell },
+    /// `weir_cell_score_squares_micros`: the sum of their squares, in millionths.
+    CellScoreSquares { flag: &'a str, variant: &'a str, score: &'a str, cell: Cell },
+    /// `weir_bad_scores`: scores that were not taken, and why.
+    BadScores { flag: &'a str, variant: &'a str, score: &'a str, reason: ScoreFault },
     /// `weir_unassigned`: requests of a rollout's flag that the split did not decide, and why.
     Unassigned { flag: &'a str, reason: Reason },
     /// `weir_no_snapshot`: requests served while the filter had no snapshot.
@@ -49,6 +62,12 @@ impl Metric<'_> {
             Metric::Duration { .. } => "weir_duration_us",
             Metric::CellRequests { .. } => "weir_cell_requests",
             Metric::CellErrors { .. } => "weir_cell_errors",
+            Metric::CellHits { .. } => "weir_cell_hits",
+            Metric::Score { .. } => "weir_score_micros",
+            Metric::CellScores { .. } => "weir_cell_scores",
+            Metric::CellScoreSum { .. } => "weir_cell_score_micros",
+            Metric::CellScoreSquares { .. } => "weir_cell_score_squares_micros",
+            Metric::BadScores { .. } => "weir_bad_scores",
             Metric::Unassigned { .. } => "weir_unassigned",
             Metric::NoSnapshot => "weir_no_snapshot",
             Metric::Generation => "weir_generation",
@@ -78,6 +97,31 @@ impl fmt::Display for Metric<'_> {
                 tag(f, "variant", variant)?;
                 tag(f, "cell", cell.index())?;
             }
+            Metric::CellHits { flag, variant, counter, cell } => {
+                tag(f, "flag", flag)?;
+                tag(f, "variant", variant)?;
+                tag(f, "counter", counter)?;
+                tag(f, "cell", cell.index())?;
+            }
+            Metric::Score { flag, variant, score } => {
+                tag(f, "flag", flag)?;
+                tag(f, "variant", variant)?;
+                tag(f, "score", score)?;
+            }
+            Metric::CellScores { flag, variant, score, cell }
+            | Metric::CellScoreSum { flag, variant, score, cell }
+            | Metric::CellScoreSquares { flag, variant, score, cell } => {
+                tag(f, "flag", flag)?;
+                tag(f, "variant", variant)?;
+                tag(f, "score", score)?;
+                tag(f, "cell", cell.index())?;
+            }
+            Metric::BadScores { flag, variant, score, reason } => {
+                tag(f, "flag", flag)?;
+                tag(f, "variant", variant)?;
+                tag(f, "score", score)?;
+                tag(f, "reason", reason.name())?;
+            }
             Metric::Unassigned { flag, reason } => {
                 tag(f, "flag", flag)?;
                 tag(f, "reason", reason.name())?;
@@ -95,6 +139,8 @@ struct Tags<'a> {
     result: Option<&'a str>,
     reason: Option<&'a str>,
     cell: Option<&'a str>,
+    counter: Option<&'a str>,
+    score: Option<&'a str>,
 }
 
 impl<'a> Metric<'a> {
@@ -111,6 +157,8 @@ impl<'a> Metric<'a> {
                 "result" => &mut tags.result,
                 "reason" => &mut tags.reason,
                 "cell" => &mut tags.cell,
+                "counter" => &mut tags.counter,
+                "score" => &mut tags.score,
                 _ => return None,
             };
             if place.replace(value).is_some() {
@@ -118,7 +166,7 @@ impl<'a> Metric<'a> {
             }
             rest = tail;
         }
-        let Tags { flag, variant, result, reason, cell } = tags;
+        let Tags { flag, variant, result, reason, cell, counter, score } = tags;
         let cell = || cell?.parse::<u8>().ok().and_then(Cell::from_index);
         let metric = match rest {
             "weir_requests" => {
@@ -128,6 +176,19 @@ impl<'a> Metric<'a> {
             "weir_duration_us" => Metric::Duration { flag: flag?, variant: variant? },
             "weir_cell_requests" => Metric::CellRequests { flag: flag?, variant: variant?, cell: cell()? },
             "weir_cell_errors" => Metric::CellErrors { flag: flag?, variant: variant?, cell: cell()? },
+            "weir_cell_hits" => Metric::CellHits { flag: flag?, variant: variant?, counter: counter?, cell: cell()? },
+            "weir_score_micros" => Metric::Score { flag: flag?, variant: variant?, score: score? },
+            "weir_cell_scores" => Metric::CellScores { flag: flag?, variant: variant?, score: score?, cell: cell()? },
+            "weir_cell_score_micros" => {
+                Metric::CellScoreSum { flag: flag?, variant: variant?, score: score?, cell: cell()? }
+            }
+            "weir_cell_score_squares_micros" => {
+                Metric::CellScoreSquares { flag: flag?, variant: variant?, score: score?, cell: cell()? }
+            }
+            "weir_bad_scores" => {
+                let reason = ScoreFault::from_name(reason?)?;
+                Metric::BadScores { flag: flag?, variant: variant?, score: score?, reason }
+            }
             "weir_unassigned" => Metric::Unassigned { flag: flag?, reason: Reason::from_name(reason?)? },
             "weir_no_snapshot" => Metric::NoSnapshot,
             "weir_generation" => Metric::Generation,
@@ -142,6 +203,20 @@ impl<'a> Metric<'a> {
 pub fn stats_per_rollout() -> usize {
     const BY_VARIANT: usize = crate::outcome::OUTCOMES.len() + 2 + 2 * CELLS as usize;
     const ALL: usize = 2 * BY_VARIANT + crate::reason::UNASSIGNED.len();
+    ALL
+}
+
+/// How many more each counter of the document costs for a rollout: for each of its two variants one per cell.
+#[must_use]
+pub fn stats_per_counter() -> usize {
+    const ALL: usize = 2 * CELLS as usize;
+    ALL
+}
+
+/// How many more each score costs: for each of the two variants three per cell, a histogram and its faults.
+#[must_use]
+pub fn stats_per_score() -> usize {
+    const ALL: usize = 2 * (3 * CELLS as usize + 1 + crate::measure::SCORE_FAULTS.len());
     ALL
 }
 
@@ -161,10 +236,17 @@ mod tests {
             Metric::Generation,
         ];
         metrics.extend(OUTCOMES.map(|result| Metric::Requests { flag, variant, result }));
+        metrics.push(Metric::Score { flag, variant, score: "q" });
+        let faults = crate::measure::SCORE_FAULTS;
+        metrics.extend(faults.map(|reason| Metric::BadScores { flag, variant, score: "q", reason }));
         metrics.extend(UNASSIGNED.map(|reason| Metric::Unassigned { flag, reason }));
         for cell in Cell::all() {
             metrics.push(Metric::CellRequests { flag, variant, cell });
             metrics.push(Metric::CellErrors { flag, variant, cell });
+            metrics.push(Metric::CellHits { flag, variant, counter: "fallback", cell });
+            metrics.push(Metric::CellScores { flag, variant, score: "q", cell });
+            metrics.push(Metric::CellScoreSum { flag, variant, score: "q", cell });
+            metrics.push(Metric::CellScoreSquares { flag, variant, score: "q", cell });
         }
         for metric in metrics {
             let name = metric.to_string();
@@ -191,6 +273,7 @@ mod tests {
             "flag=.=a;.;flag=.=b;.;variant=.=c;.;weir_started",
             "colour=.=red;.;flag=.=a;.;variant=.=c;.;weir_started",
             "flag=.=a;.;reason=.=whim;.;weir_unassigned",
+            "flag=.=a;.;variant=.=b;.;cell=.=1;.;weir_cell_hits",
             "cluster.upstream_rq_total",
         ] {
             assert_eq!(Metric::parse(name), None, "{name}");

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::document::{AttributeSource, Document, Flag, Hashing, IdentitySource, PathMatch, Rollout};
 use crate::hash::{Murmur3, murmur3_32_parts, scale};
+use crate::measure::Measures;
 use crate::rule::Rule;
 use crate::rule::cbor::encode_text;
 use crate::share::WHOLE;
@@ -20,6 +21,8 @@ pub struct Plan {
     pub attributes: Vec<String>,
     /// Where each of them comes from.
     pub sources: Vec<Option<AttributeSource>>,
+    /// What responses are looked at for.
+    pub measures: Measures,
     /// The dialect of `fractional`.
     pub hashing: Hashing,
     /// How much work a rule may be.
@@ -64,7 +67,8 @@ impl Plan {
         let flags: Vec<_> = document.flags.iter().filter_map(|flag| PlannedFlag::new(flag, document.hashing)).collect();
         let (identity, sources) = (document.identity.clone(), document.sources.clone());
         let attributes = document.attributes.clone();
-        Self { identity, flags, attributes, sources, hashing: document.hashing, work: document.limits.work() }
+        let measures = Measures::new(&document.counters, &document.scores);
+        Self { identity, flags, attributes, sources, measures, hashing: document.hashing, work: document.limits.work() }
     }
 }
 

@@ -78,6 +78,13 @@ impl HttpContext for Http {
         Action::Continue
     }
 
+    fn on_http_response_headers(&mut self, _count: usize, _end: bool) -> Action {
+        if let Some(stream) = &mut self.stream {
+            stream.on_response(&Envoy);
+        }
+        Action::Continue
+    }
+
     fn on_log(&mut self) {
         if let Some(stream) = &mut self.stream {
             stream.on_end(&Envoy);
@@ -91,6 +98,7 @@ struct Envoy;
 // Statuses, maps and buffers are plain numbers here: a host may answer with a status that an enum of ours would not have.
 const OK: u32 = 0;
 const REQUEST_HEADERS: u32 = 0;
+const RESPONSE_HEADERS: u32 = 2;
 const PLUGIN_CONFIGURATION: u32 = 7;
 const LOG_ERROR: u32 = 4;
 
@@ -135,6 +143,11 @@ fn answer(call: impl FnOnce(*mut *mut u8, *mut usize) -> u32) -> Option<Vec<u8>>
     Some(unsafe { Vec::from_raw_parts(data, length, length) })
 }
 
+fn header(map: u32, name: &str) -> Option<Vec<u8>> {
+    // SAFETY: the name outlives the call, and the out pointers are valid for it.
+    answer(|data, length| unsafe { proxy_get_header_map_value(map, name.as_ptr(), name.len(), data, length) })
+}
+
 /// A call that only does something. What the host would not do can't be helped, and must not stop the request.
 const fn done(_status: u32) {}
 
@@ -145,10 +158,11 @@ impl Host for Envoy {
     }
 
     fn request_header(&self, name: &str) -> Option<Vec<u8>> {
-        // SAFETY: the name outlives the call.
-        answer(|data, length| unsafe {
-            proxy_get_header_map_value(REQUEST_HEADERS, name.as_ptr(), name.len(), data, length)
-        })
+        header(REQUEST_HEADERS, name)
+    }
+
+    fn response_header(&self, name: &str) -> Option<Vec<u8>> {
+        header(RESPONSE_HEADERS, name)
     }
 
     fn set_request_header(&self, name: &str, value: &str) {
@@ -179,9 +193,12 @@ impl Host for Envoy {
         (unsafe { proxy_define_metric(kind, name.as_ptr(), name.len(), &raw mut id) } == OK).then_some(MetricId(id))
     }
 
-    fn increment(&self, metric: MetricId) {
-        // SAFETY: no pointers. An unknown number is an error status, which can't be helped here.
-        done(unsafe { proxy_increment_metric(metric.0, 1) });
+    fn add(&self, metric: MetricId, count: u64) {
+        // Envoy refuses to add nothing to a counter.
+        if let Some(count) = i64::try_from(count).ok().filter(|count| *count > 0) {
+            // SAFETY: no pointers. An unknown number is an error status, which can't be helped here.
+            done(unsafe { proxy_increment_metric(metric.0, count) });
+        }
     }
 
     fn record(&self, metric: MetricId, value: u64) {

@@ -19,12 +19,17 @@ impl Kind {
     #[must_use]
     pub const fn of(metric: &Metric<'_>) -> Self {
         match metric {
-            Metric::Duration { .. } => Self::Histogram,
+            Metric::Duration { .. } | Metric::Score { .. } => Self::Histogram,
             Metric::Generation => Self::Gauge,
             Metric::Requests { .. }
             | Metric::Started { .. }
             | Metric::CellRequests { .. }
             | Metric::CellErrors { .. }
+            | Metric::CellHits { .. }
+            | Metric::CellScores { .. }
+            | Metric::CellScoreSum { .. }
+            | Metric::CellScoreSquares { .. }
+            | Metric::BadScores { .. }
             | Metric::Unassigned { .. }
             | Metric::NoSnapshot => Self::Counter,
         }
@@ -45,13 +50,19 @@ pub trait Host {
     fn set_request_header(&self, name: &str, value: &str);
     /// Removes a request header, all values of it.
     fn remove_request_header(&self, name: &str);
+    /// The first value of a response header. Only while the response's headers are being handled.
+    fn response_header(&self, name: &str) -> Option<Vec<u8>>;
     /// A property of the stream as the host encodes it (whole numbers are eight bytes, little end first); the parts of the path are
     /// parted by zero bytes.
     fn property(&self, path: &str) -> Option<Vec<u8>>;
     /// Defines a metric; the host gives the same metric to all that name it.
     fn define(&self, kind: Kind, name: &str) -> Option<MetricId>;
+    /// Adds to a counter; nothing where there is nothing to add.
+    fn add(&self, metric: MetricId, count: u64);
     /// Adds one to a counter.
-    fn increment(&self, metric: MetricId);
+    fn increment(&self, metric: MetricId) {
+        self.add(metric, 1);
+    }
     /// Sets a gauge, or adds a value to a histogram.
     fn record(&self, metric: MetricId, value: u64);
     /// The time, in milliseconds since the Unix epoch; 0 if the host does not say.
@@ -80,6 +91,7 @@ pub(crate) mod fake {
     pub(crate) struct Fake {
         pub(crate) configuration: Vec<u8>,
         pub(crate) headers: RefCell<Vec<(String, Vec<u8>)>>,
+        pub(crate) answer: Vec<(&'static str, &'static [u8])>,
         pub(crate) properties: BTreeMap<&'static str, u64>,
         pub(crate) names: RefCell<Vec<String>>,
         pub(crate) values: RefCell<BTreeMap<String, u64>>,
@@ -132,6 +144,11 @@ pub(crate) mod fake {
             self.headers.borrow_mut().retain(|(key, _)| key != name);
         }
 
+        fn response_header(&self, name: &str) -> Option<Vec<u8>> {
+            *self.calls.borrow_mut() += 1;
+            self.answer.iter().find(|(key, _)| *key == name).map(|(_, value)| value.to_vec())
+        }
+
         fn property(&self, path: &str) -> Option<Vec<u8>> {
             *self.calls.borrow_mut() += 1;
             self.properties.get(path).map(|value| value.to_le_bytes().to_vec())
@@ -142,9 +159,12 @@ pub(crate) mod fake {
             Some(MetricId(u32::try_from(self.names.borrow().len() - 1).unwrap()))
         }
 
-        fn increment(&self, metric: MetricId) {
+        fn add(&self, metric: MetricId, count: u64) {
+            if count == 0 {
+                return;
+            }
             *self.calls.borrow_mut() += 1;
-            *self.values.borrow_mut().entry(self.name(metric)).or_default() += 1;
+            *self.values.borrow_mut().entry(self.name(metric)).or_default() += count;
         }
 
         fn record(&self, metric: MetricId, value: u64) {

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use weir_core::cell::{CELLS, Cell};
 use weir_core::decide::{Chosen, Decision};
+use weir_core::measure::{Measured, Measures, SCORE_FAULTS, ScoreFault, Units};
 use weir_core::name::Metric;
 use weir_core::outcome::{OUTCOMES, Outcome};
 use weir_core::plan::{Plan, PlannedFlag};
@@ -32,6 +33,8 @@ impl Ids {
 /// A metric that the host would not define is not counted; the request goes its way.
 type Id = Option<MetricId>;
 
+type ByCell = [Id; CELLS as usize];
+
 /// The metrics of one compiled document.
 #[derive(Debug, Default)]
 pub struct Meters {
@@ -51,8 +54,21 @@ struct VariantMeters {
     started: Id,
     results: [Id; OUTCOMES.len()],
     duration: Id,
-    cell_requests: [Id; CELLS as usize],
-    cell_errors: [Id; CELLS as usize],
+    cell_requests: ByCell,
+    cell_errors: ByCell,
+    /// By the plan's counters.
+    cell_hits: Vec<ByCell>,
+    /// By the plan's scores.
+    scores: Vec<ScoreMeters>,
+}
+
+#[derive(Debug)]
+struct ScoreMeters {
+    values: Id,
+    counts: ByCell,
+    sums: ByCell,
+    squares: ByCell,
+    bad: [Id; SCORE_FAULTS.len()],
 }
 
 /// A request that the split assigned and that is under way.
@@ -63,10 +79,22 @@ pub struct Underway {
     cell: Cell,
 }
 
+/// What is known of a request when it is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct End {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// How long it took, microseconds.
+    pub micros: Option<u64>,
+    /// What its response said.
+    pub measured: Measured,
+}
+
 impl Meters {
     /// Defines the metrics of a plan.
     pub fn define(plan: &Plan, ids: &mut Ids, host: &impl Host) -> Self {
-        Self { flags: plan.flags.iter().map(|flag| FlagMeters::define(flag, ids, host)).collect() }
+        let measures = &plan.measures;
+        Self { flags: plan.flags.iter().map(|flag| FlagMeters::define(flag, measures, ids, host)).collect() }
     }
 
     /// Counts a decision; what comes back is counted again when the request ends.
@@ -82,7 +110,8 @@ impl Meters {
     }
 
     /// Counts how a request ended. One that the client cancelled is nobody's: it has a result, but no duration and no cell.
-    pub fn end(&self, underway: Underway, outcome: Outcome, micros: Option<u64>, host: &impl Host) {
+    pub fn end(&self, underway: Underway, end: &End, host: &impl Host) {
+        let End { outcome, micros, measured } = *end;
         let Some(Some(meters)) = self.flags.get(underway.flag) else { return };
         let variant = meters.variant(underway);
         count(variant.results.get(outcome.index()).copied().flatten(), host);
@@ -93,6 +122,12 @@ impl Meters {
         count(variant.cell_requests.get(cell).copied().flatten(), host);
         if outcome.is_error() {
             count(variant.cell_errors.get(cell).copied().flatten(), host);
+        }
+        for (_, by_cell) in variant.cell_hits.iter().enumerate().filter(|(i, _)| measured.hits.has(*i)) {
+            count(by_cell.get(cell).copied().flatten(), host);
+        }
+        for (meters, score) in variant.scores.iter().zip(measured.scores) {
+            meters.count(score, cell, host);
         }
         if let (Some(id), Some(micros)) = (variant.duration, micros) {
             host.record(id, micros);
@@ -107,12 +142,12 @@ fn count(id: Id, host: &impl Host) {
 }
 
 impl FlagMeters {
-    fn define(flag: &PlannedFlag, ids: &mut Ids, host: &impl Host) -> Option<Self> {
+    fn define(flag: &PlannedFlag, measures: &Measures, ids: &mut Ids, host: &impl Host) -> Option<Self> {
         let rollout = flag.rollout.as_ref()?;
         let key = flag.key.as_str();
         Some(Self {
-            control: VariantMeters::define(key, &rollout.control, ids, host),
-            candidate: VariantMeters::define(key, &rollout.candidate, ids, host),
+            control: VariantMeters::define((key, &rollout.control), measures, ids, host),
+            candidate: VariantMeters::define((key, &rollout.candidate), measures, ids, host),
             unassigned: UNASSIGNED.map(|reason| ids.of(&Metric::Unassigned { flag: key, reason }, host)),
         })
     }
@@ -128,18 +163,59 @@ impl FlagMeters {
 }
 
 impl VariantMeters {
-    fn define(flag: &str, variant: &str, ids: &mut Ids, host: &impl Host) -> Self {
+    fn define((flag, variant): (&str, &str), measures: &Measures, ids: &mut Ids, host: &impl Host) -> Self {
+        let hits = |counter: &String| by_cell(|cell| ids.of(&Metric::CellHits { flag, variant, counter, cell }, host));
+        let cell_hits = measures.counters.iter().map(hits).collect();
+        let scores =
+            measures.scores.iter().map(|score| ScoreMeters::define((flag, variant, score), ids, host)).collect();
         Self {
             started: ids.of(&Metric::Started { flag, variant }, host),
             results: OUTCOMES.map(|result| ids.of(&Metric::Requests { flag, variant, result }, host)),
             duration: ids.of(&Metric::Duration { flag, variant }, host),
             cell_requests: by_cell(|cell| ids.of(&Metric::CellRequests { flag, variant, cell }, host)),
             cell_errors: by_cell(|cell| ids.of(&Metric::CellErrors { flag, variant, cell }, host)),
+            cell_hits,
+            scores,
         }
     }
 }
 
-fn by_cell(mut define: impl FnMut(Cell) -> Id) -> [Id; CELLS as usize] {
+impl ScoreMeters {
+    fn define((flag, variant, score): (&str, &str, &str), ids: &mut Ids, host: &impl Host) -> Self {
+        Self {
+            values: ids.of(&Metric::Score { flag, variant, score }, host),
+            counts: by_cell(|cell| ids.of(&Metric::CellScores { flag, variant, score, cell }, host)),
+            sums: by_cell(|cell| ids.of(&Metric::CellScoreSum { flag, variant, score, cell }, host)),
+            squares: by_cell(|cell| ids.of(&Metric::CellScoreSquares { flag, variant, score, cell }, host)),
+            bad: SCORE_FAULTS.map(|reason| ids.of(&Metric::BadScores { flag, variant, score, reason }, host)),
+        }
+    }
+
+    fn count(&self, score: Option<Result<Units, ScoreFault>>, cell: usize, host: &impl Host) {
+        let add = |by_cell: &ByCell, value| {
+            if let Some(id) = by_cell.get(cell).copied().flatten() {
+                host.add(id, value);
+            }
+        };
+        match score {
+            None => {}
+            Some(Ok(units)) => {
+                add(&self.counts, 1);
+                add(&self.sums, units.get());
+                add(&self.squares, units.square());
+                if let Some(id) = self.values {
+                    host.record(id, units.get());
+                }
+            }
+            Some(Err(fault)) => {
+                let place = SCORE_FAULTS.iter().position(|other| *other == fault);
+                count(place.and_then(|place| self.bad.get(place).copied().flatten()), host);
+            }
+        }
+    }
+}
+
+fn by_cell(mut define: impl FnMut(Cell) -> Id) -> ByCell {
     let mut ids = [None; CELLS as usize];
     for (id, cell) in ids.iter_mut().zip(Cell::all()) {
         *id = define(cell);

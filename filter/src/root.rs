@@ -62,6 +62,8 @@ impl Serving {
 
 #[cfg(test)]
 mod tests {
+    use weir_core::name;
+
     use super::*;
     use crate::host::fake::Fake;
 
@@ -87,11 +89,21 @@ mod tests {
         let host = Fake::with_headers(DOCUMENT, &[]);
         let first = Serving::configure(&mut vm, &host).unwrap();
         let defined = host.names.borrow().len();
-        assert_eq!(defined, weir_core::name::stats_per_rollout() + 2);
+        assert_eq!(defined, name::stats_per_rollout() + 2);
         let second = Serving::configure(&mut vm, &host).unwrap();
         assert_eq!(host.names.borrow().len(), defined);
         assert!(Rc::ptr_eq(&first.meters, &second.meters));
         assert!(Rc::ptr_eq(&first.snapshot.unwrap().plan, &second.snapshot.unwrap().plan));
+    }
+
+    #[test]
+    fn counters_and_scores_cost_what_is_promised() {
+        let measures = r#""counters": {"c": {"status": 429}}, "scores": {"s": {"responseHeader": "x-s"}}, "outputs""#;
+        let host = Fake::with_headers(&DOCUMENT.replacen(r#""outputs""#, measures, 1), &[]);
+        Serving::configure(&mut Vm::default(), &host).unwrap();
+        let promised = [name::stats_per_rollout(), name::stats_per_counter(), name::stats_per_score()];
+        assert_eq!(promised, [104, 40, 126], "as README says");
+        assert_eq!(host.names.borrow().len(), promised.iter().sum::<usize>() + 2);
     }
 
     #[test]

@@ -1,14 +1,15 @@
-//! [`Stream`]: one request's life. At its start every flag is decided, the routing headers are written and starts are counted; at its end, when Envoy
-//! knows everything, outcomes are. Between the two it holds nothing but what the end needs.
+//! [`Stream`]: one request's life. At its start every flag is decided, the routing headers are written and starts are counted; its response's headers are
+//! looked at for the document's counters and scores; at its end, when Envoy knows everything, all is counted. Between the two it holds nothing but what the end needs.
 
 use std::borrow::Cow;
 use std::rc::Rc;
 
 use weir_core::decide::{Request, decide};
+use weir_core::measure::{Measured, Response};
 use weir_core::outcome::Ending;
 
 use crate::host::{Host, number};
-use crate::meter::Underway;
+use crate::meter::{End, Underway};
 use crate::root::Serving;
 
 /// One request.
@@ -17,6 +18,7 @@ pub struct Stream {
     serving: Rc<Serving>,
     underway: Vec<Underway>,
     grpc: bool,
+    measured: Measured,
 }
 
 /// The host's request headers as core asks for them.
@@ -32,11 +34,20 @@ impl<H: Host> Request for Headers<'_, H> {
     }
 }
 
+/// The host's response headers as core asks for them.
+struct Answer<'h, H>(&'h H);
+
+impl<H: Host> Response for Answer<'_, H> {
+    fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        self.0.response_header(name).map(Cow::Owned)
+    }
+}
+
 impl Stream {
     /// A request under the configuration that is current now; it keeps it for life.
     #[must_use]
-    pub const fn new(serving: Rc<Serving>) -> Self {
-        Self { serving, underway: Vec::new(), grpc: false }
+    pub fn new(serving: Rc<Serving>) -> Self {
+        Self { serving, underway: Vec::new(), grpc: false, measured: Measured::default() }
     }
 
     /// The request's headers are there: decides, marks, counts.
@@ -65,6 +76,13 @@ impl Stream {
             && host.request_header("content-type").is_some_and(|value| value.starts_with(b"application/grpc"));
     }
 
+    /// The response's headers are there: those that a counter or a score needs are read, if the request is one that counts.
+    pub fn on_response(&mut self, host: &impl Host) {
+        if let (Some(snapshot), false) = (&self.serving.snapshot, self.underway.is_empty()) {
+            self.measured = snapshot.plan.measures.of_headers(&Answer(host));
+        }
+    }
+
     /// The stream is over: counts how each assigned request ended.
     pub fn on_end(&mut self, host: &impl Host) {
         if self.underway.is_empty() {
@@ -75,10 +93,13 @@ impl Stream {
             flags: number(host, "response\0flags").unwrap_or(0),
             grpc_status: if self.grpc { number(host, "response\0grpc_status") } else { None },
         };
-        let outcome = ending.outcome();
+        let by_status = self.serving.snapshot.as_ref().zip(ending.code);
+        let by_status = by_status.map(|(snapshot, code)| snapshot.plan.measures.of_status(code)).unwrap_or_default();
         let micros = number(host, "request\0duration").map(|nanos| nanos / 1_000);
+        let measured = Measured { hits: self.measured.hits.and(by_status), ..self.measured };
+        let end = End { outcome: ending.outcome(), micros, measured };
         for underway in self.underway.drain(..) {
-            self.serving.meters.end(underway, outcome, micros, host);
+            self.serving.meters.end(underway, &end, host);
         }
     }
 }
@@ -119,6 +140,27 @@ mod tests {
         let mut stream = Stream::new(Rc::new(serving));
         *host.calls.borrow_mut() = 0;
         stream.on_request(&host);
+        stream.on_response(&host);
+        stream.on_end(&host);
+        host
+    }
+
+    /// A request of u1 to a candidate with counters, with that response.
+    fn answered(headers: &[(&str, &str)], code: u64, answer: &[(&'static str, &'static [u8])]) -> Fake {
+        let counters = r#""counters": {"fallback": {"responseHeader": "x-fallback"}, "worst": {"responseHeader": "x-fallback", "equals": "9"},
+            "busy": {"status": [429, 503]}, "stale": {"responseHeader": "x-stale"}},
+            "scores": {"quality": {"responseHeader": "x-stale", "max": 1}}, "outputs""#;
+        let document = DOCUMENT.replacen(r#""outputs""#, counters, 1);
+        let flag = FlagState { weight: Share::ALL, ..FlagState::default() };
+        let envelope = write(1, &State { kill: false, flags: BTreeMap::from([("checkout".into(), flag)]) }, &document);
+        let mut host = Fake::with_headers(&envelope, headers);
+        host.properties = BTreeMap::from([("response\0code", code), ("request\0duration", 1)]);
+        host.answer = answer.to_vec();
+        let serving = Serving::configure(&mut Vm::default(), &host).unwrap();
+        let mut stream = Stream::new(Rc::new(serving));
+        *host.calls.borrow_mut() = 0;
+        stream.on_request(&host);
+        stream.on_response(&host);
         stream.on_end(&host);
         host
     }
@@ -148,6 +190,57 @@ mod tests {
         let host = run(Share::NONE, false, &[USER, PATH], &[("response\0flags", 0x4000), ("request\0duration", 1)]);
         assert_eq!(host.value("flag=.=checkout;.;variant=.=stable;.;result=.=cancelled;.;weir_requests"), 1);
         assert_eq!(host.values.borrow().len(), 2, "started and the result: {:?}", host.values);
+    }
+
+    #[test]
+    fn a_response_is_counted_for_what_its_headers_and_status_say() {
+        let cell = weir_core::cell::Cell::of("checkout", "u1").index();
+        for (code, answer, hit) in [
+            (200, vec![], vec![]),
+            (200, vec![("x-fallback", b"1".as_slice())], vec!["fallback"]),
+            (503, vec![("x-fallback", b"9")], vec!["fallback", "worst", "busy"]),
+            (429, vec![("x-fallback", b""), ("x-stale", b"\xff")], vec!["busy", "stale"]),
+        ] {
+            let host = answered(&[USER, PATH], code, &answer);
+            for counter in ["fallback", "worst", "busy", "stale"] {
+                let name =
+                    format!("flag=.=checkout;.;variant=.=next;.;counter=.={counter};.;cell=.={cell};.;weir_cell_hits");
+                assert_eq!(host.value(&name), u64::from(hit.contains(&counter)), "{name} of {code} {answer:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_score_is_counted_with_its_square_and_a_bad_one_with_its_reason() {
+        let cell = weir_core::cell::Cell::of("checkout", "u1").index();
+        let prefix = "flag=.=checkout;.;variant=.=next;.;score=.=quality;.;";
+        let by_cell = |family: &str| format!("{prefix}cell=.={cell};.;weir_cell_{family}");
+        for (value, counted) in [("0.25", [1, 250_000, 62_500, 250_000, 0, 0]), ("0", [1, 0, 0, 0, 0, 0])]
+            .into_iter()
+            .chain([("x", [0, 0, 0, 0, 1, 0]), ("2", [0, 0, 0, 0, 0, 1]), ("", [0; 6])])
+        {
+            let host = answered(&[USER, PATH], 200, &[("x-stale", value.as_bytes())]);
+            let found = [
+                by_cell("scores"),
+                by_cell("score_micros"),
+                by_cell("score_squares_micros"),
+                format!("{prefix}weir_score_micros"),
+                format!("{prefix}reason=.=not_a_number;.;weir_bad_scores"),
+                format!("{prefix}reason=.=out_of_range;.;weir_bad_scores"),
+            ]
+            .map(|name| host.value(&name));
+            assert_eq!(found, counted, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn only_what_was_split_and_ended_is_counted() {
+        let hits = |host: &Fake| host.values.borrow().keys().any(|name| name.ends_with("weir_cell_hits"));
+        let fallback = [("x-fallback", b"1".as_slice())];
+        assert!(hits(&answered(&[USER, PATH], 200, &fallback)));
+        assert!(!hits(&answered(&[PATH], 200, &fallback)), "nobody");
+        assert!(!hits(&answered(&[USER, (":path", "/other")], 200, &fallback)), "another path");
+        assert!(!hits(&answered(&[USER, PATH], 0, &fallback)), "the client left");
     }
 
     #[test]
@@ -195,5 +288,13 @@ mod tests {
         assert_eq!(*host.calls.borrow(), 6 + 3 + 3);
         let host = run(Share::ALL, false, &[USER, (":path", "/other")], &[]);
         assert_eq!(*host.calls.borrow(), 3, "the path, and a look for a copy of each owned header");
+        let host = answered(&[USER, PATH], 200, &[]);
+        assert_eq!(*host.calls.borrow(), 12 + 2, "two response headers for four counters");
+        let host = answered(&[USER, PATH], 503, &[("x-fallback", b"9")]);
+        assert_eq!(*host.calls.borrow(), 12 + 2 + 4, "an error and three hits are counted, too");
+        let host = answered(&[USER, PATH], 200, &[("x-stale", b"0.25")]);
+        assert_eq!(*host.calls.borrow(), 12 + 2 + 1 + 4, "a hit, and a score's count, sum, squares and histogram");
+        let host = answered(&[USER, (":path", "/other")], 503, &[("x-fallback", b"9")]);
+        assert_eq!(*host.calls.borrow(), 3, "nothing of the response is read for a request that does not count");
     }
 }

@@ -330,7 +330,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn ordered_faults_are_told_from_failures_and_a_slow_answer_does_not_slow_the_load() {
         let upstream = Upstream::start("control", "x-user-id").await.expect("control");
-        upstream.order(Faults { errors: 1.0, latency: Duration::from_millis(300), hangs: 0.0 });
+        upstream.order(Faults { errors: 1.0, latency: Duration::from_millis(300), ..Faults::default() });
         let gone = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port");
         let mut both = plan(&[&upstream], 500.0);
         both.proxies.push(gone);

@@ -23,6 +23,12 @@ pub const NAME_HEADER: &str = "x-upstream";
 /// Response header that marks an ordered fault, so that a failure without it is nobody's order.
 pub const FAULT_HEADER: &str = "x-ordered-fault";
 
+/// Response header, `1`, of an answer by a fallback.
+pub const FALLBACK_HEADER: &str = "x-fallback";
+
+/// Response header with a score.
+pub const SCORE_HEADER: &str = "x-score";
+
 /// What it does wrong from now on.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Faults {
@@ -32,6 +38,10 @@ pub struct Faults {
     pub latency: Duration,
     /// Share of requests (0 to 1) that never get an answer.
     pub hangs: f64,
+    /// Share of requests (0 to 1) that are answered by a fallback, as [`FALLBACK_HEADER`] says. No fault by itself.
+    pub fallbacks: f64,
+    /// In millionths, the score that each answer carries in [`SCORE_HEADER`]; 0 is none. No fault by itself.
+    pub score: u64,
 }
 
 impl Faults {
@@ -39,6 +49,12 @@ impl Faults {
     #[must_use]
     pub fn errors(share: f64) -> Self {
         Self { errors: share, ..Self::default() }
+    }
+
+    /// Only fallbacks.
+    #[must_use]
+    pub fn fallbacks(share: f64) -> Self {
+        Self { fallbacks: share, ..Self::default() }
     }
 
     /// Only latency.
@@ -63,6 +79,7 @@ struct State {
     faults: Mutex<Faults>,
     requests: AtomicU64,
     faulty: AtomicU64,
+    fallbacks: AtomicU64,
     last_us: AtomicU64,
     /// By value of the watched header; requests without it are not here.
     seen: Mutex<BTreeMap<String, u64>>,
@@ -83,6 +100,7 @@ impl Upstream {
             faults: Mutex::default(),
             requests: AtomicU64::new(0),
             faulty: AtomicU64::new(0),
+            fallbacks: AtomicU64::new(0),
             last_us: AtomicU64::new(0),
             seen: Mutex::default(),
             recording: Mutex::default(),
@@ -112,6 +130,12 @@ impl Upstream {
     #[must_use]
     pub fn faulty(&self) -> u64 {
         self.state.faulty.load(Ordering::Relaxed)
+    }
+
+    /// Requests so far that it answered by a fallback.
+    #[must_use]
+    pub fn fallbacks(&self) -> u64 {
+        self.state.fallbacks.load(Ordering::Relaxed)
     }
 
     /// When the last request came, in microseconds since the Unix epoch; 0 before the first.
@@ -176,6 +200,16 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> Result<Respons
     }
     let mut response = Response::new(Full::from(state.name));
     response.headers_mut().insert(NAME_HEADER, hyper::header::HeaderValue::from_static(state.name));
+    if faults.score > 0 {
+        let (whole, rest) = (faults.score / 1_000_000, faults.score % 1_000_000);
+        if let Ok(value) = hyper::header::HeaderValue::from_str(&format!("{whole}.{rest:06}")) {
+            response.headers_mut().insert(SCORE_HEADER, value);
+        }
+    }
+    if fastrand::f64() < faults.fallbacks {
+        state.fallbacks.fetch_add(1, Ordering::Relaxed);
+        response.headers_mut().insert(FALLBACK_HEADER, hyper::header::HeaderValue::from_static("1"));
+    }
     if fastrand::f64() < faults.errors {
         state.faulty.fetch_add(1, Ordering::Relaxed);
         *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;

@@ -1,15 +1,18 @@
 //! [`Sample`]: of what a variant's requests did, how often the thing that a limit counts, and how much of it any one cell of users can
 //! have had. Owns what is known by cell and what is not; knows no limit and no evidence.
 //!
-//! The filter counts requests and errors by cell. Of server errors, timeouts and resets a cell can't have had more than errors, of client
+//! The filter counts requests, errors and hits of named counters by cell. Of server errors, timeouts and resets a cell can't have had more than errors, of client
 //! errors not more than requests without error: such a number is left out with its cell, so that what is left surely happened outside of
 //! it, and one client (who is in one cell) never decides. The price: timeouts that are rare beside other errors, and client errors of
 //! less than a cell's share of all requests (5 %), decide late or never. Cancelled requests are not counted by cell at all.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Deserializer, Serializer};
 use weir_core::guardrail::Counter;
 use weir_core::outcome::{OUTCOMES, Outcome};
 
+use super::limit::Limit;
 use super::tally::{Cells, Tally};
 use crate::observation::{CELL_COUNT, VariantCounts};
 
@@ -30,28 +33,36 @@ pub struct Sample {
 impl Sample {
     /// What `counter` counts of these.
     #[must_use]
-    pub fn of(counter: Counter, cells: &Cells, results: &Results) -> Self {
-        let whole = whole(counter, cells.sum(), results);
+    pub fn of(counter: &Counter, cells: &Cells, results: &Results, named: &Named) -> Self {
+        let whole = whole(counter, cells.sum(), results, named);
         let cells = match counter {
+            Counter::Named(name) => named.cells(name),
             Counter::Errors | Counter::ServerErrors | Counter::Timeouts | Counter::Resets => cells.clone(),
             Counter::ClientErrors => {
                 Cells(cells.0.map(|c| Tally::new(c.requests, c.requests.saturating_sub(c.errors))))
             }
             Counter::Cancelled => Cells(cells.0.map(|c| Tally::new(c.requests, 0))),
         };
-        Self { counter, whole, cells }
+        Self { counter: counter.clone(), whole, cells }
     }
 
     /// A tick's.
     #[must_use]
-    pub fn of_tick(counter: Counter, counts: &VariantCounts) -> Self {
-        Self::of(counter, &Cells::of(counts), &counts.results)
+    pub fn of_tick(counter: &Counter, counts: &VariantCounts) -> Self {
+        if let Counter::Named(name) = counter {
+            return Self::of_cells(counter.clone(), hits(counts, name).unwrap_or_default());
+        }
+        Self::of(counter, &Cells::of(counts), &counts.results, &Named::default())
     }
 
     /// Errors, which are counted by cell.
     #[must_use]
     pub fn of_errors(cells: Cells) -> Self {
-        Self { counter: Counter::Errors, whole: cells.sum(), cells }
+        Self::of_cells(Counter::Errors, cells)
+    }
+
+    fn of_cells(counter: Counter, cells: Cells) -> Self {
+        Self { counter, whole: cells.sum(), cells }
     }
 
     /// Without the cell that can have had most hits.
@@ -64,10 +75,11 @@ impl Sample {
 
 /// Requests and hits of all cells; `errors` are requests and errors. Cancelled requests are none of the cells'.
 #[must_use]
-pub fn whole(counter: Counter, errors: Tally, results: &Results) -> Tally {
+pub fn whole(counter: &Counter, errors: Tally, results: &Results, named: &Named) -> Tally {
     let result = |outcome: Outcome| results[outcome.index()];
     match counter {
         Counter::Errors => errors,
+        Counter::Named(name) => named.cells(name).sum(),
         Counter::ServerErrors => Tally::new(errors.requests, result(Outcome::ServerError)),
         Counter::Timeouts => Tally::new(errors.requests, result(Outcome::Timeout)),
         Counter::Resets => Tally::new(errors.requests, result(Outcome::Reset)),
@@ -77,6 +89,52 @@ pub fn whole(counter: Counter, errors: Tally, results: &Results) -> Tally {
             Tally::new(errors.requests.saturating_add(cancelled), cancelled)
         }
     }
+}
+
+/// Requests and hits by cell of each named counter that a limit is on; of the requests in whose tick it was counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Named(BTreeMap<String, Cells>);
+
+impl Named {
+    /// Adds a tick's, of the counters that the limits are on.
+    pub fn add(&mut self, limits: &[Limit], counts: &VariantCounts) {
+        let names: BTreeSet<&str> = limits.iter().filter_map(Limit::named).collect();
+        for name in names {
+            if let Some(cells) = hits(counts, name) {
+                self.0.entry(name.to_owned()).or_default().add(&cells);
+            }
+        }
+    }
+
+    /// Adds another time's.
+    pub fn merge(&mut self, other: &Self) {
+        for (name, cells) in &other.0 {
+            self.0.entry(name.clone()).or_default().add(cells);
+        }
+    }
+
+    /// Those of a counter; empty if it was never counted.
+    #[must_use]
+    pub fn cells(&self, name: &str) -> Cells {
+        self.0.get(name).cloned().unwrap_or_default()
+    }
+
+    /// Nothing is counted.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// A tick's requests and hits of a counter; `None` if it was not counted.
+fn hits(counts: &VariantCounts, name: &str) -> Option<Cells> {
+    let hits = counts.goals.get(name)?;
+    let mut cells = Cells::default();
+    for ((place, hits), cell) in cells.0.iter_mut().zip(hits).zip(&counts.cells) {
+        *place = Tally::new(cell.requests, *hits);
+    }
+    Some(cells)
 }
 
 /// Counts of results add up.
@@ -98,7 +156,7 @@ pub struct Outside {
 impl Outside {
     /// Takes in a tick; requests and hits outside of each cell.
     pub fn step(&mut self, sample: &Sample) -> [Tally; CELL_COUNT] {
-        if sample.counter == Counter::Errors {
+        if sample.counter.is_by_cell() {
             return sample.cells.0.map(|cell| sample.whole.less(cell));
         }
         let mut outside = [Tally::default(); CELL_COUNT];
@@ -130,19 +188,21 @@ pub(super) fn serialize<S: Serializer>(counter: &Counter, serializer: S) -> Resu
 /// The counterpart.
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Counter, D::Error> {
     let name = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-    Counter::from_name(&name).ok_or_else(|| serde::de::Error::custom(format_args!("unknown counter {name:?}")))
+    // What is always counted comes first: no counter of a document has such a name.
+    Ok(Counter::from_name(&name).unwrap_or_else(|| Counter::Named(name.as_ref().into())))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::judge::limit::Bound;
 
     fn timeouts(of_cell_0: (u64, u64), whole: u64) -> Sample {
         let mut cells = Cells([Tally::new(10, 0); CELL_COUNT]);
         cells.0[0] = Tally::new(of_cell_0.0, of_cell_0.1);
         let mut results = Results::default();
         results[Outcome::Timeout.index()] = whole;
-        Sample::of(Counter::Timeouts, &cells, &results)
+        Sample::of(&Counter::Timeouts, &cells, &results, &Named::default())
     }
 
     #[test]
@@ -170,17 +230,41 @@ mod tests {
         let cells = Cells([Tally::new(10, 1); CELL_COUNT]);
         let mut results = Results::default();
         results[Outcome::ClientError.index()] = 40;
-        let sample = Sample::of(Counter::ClientErrors, &cells, &results);
+        let none = Named::default();
+        let sample = Sample::of(&Counter::ClientErrors, &cells, &results, &none);
         assert_eq!((sample.whole, sample.without_worst()), (Tally::new(200, 40), Tally::new(190, 31)));
         results[Outcome::Cancelled.index()] = 50;
-        let sample = Sample::of(Counter::Cancelled, &cells, &results);
+        let sample = Sample::of(&Counter::Cancelled, &cells, &results, &none);
         assert_eq!(sample.whole, Tally::new(250, 50));
+    }
+
+    #[test]
+    fn hits_are_what_their_cells_had_where_they_were_counted() {
+        let counter = Counter::Named("fallback".into());
+        let limits = [Limit { bound: Bound::Max { counter: counter.clone(), max: 0.01 }, dry_run: false, weight: 1.0 }];
+        let mut counts = VariantCounts::default();
+        for cell in &mut counts.cells {
+            cell.requests = 10;
+        }
+        let mut named = Named::default();
+        named.add(&limits, &counts);
+        assert!(named.is_empty(), "not counted is not zero");
+        assert_eq!(Sample::of_tick(&counter, &counts).whole, Tally::default());
+        counts.goals.insert("fallback".into(), [2; CELL_COUNT]);
+        counts.goals.insert("other".into(), [9; CELL_COUNT]);
+        // Read a moment later than its request.
+        counts.goals.get_mut("fallback").unwrap()[3] = 11;
+        named.add(&limits, &counts);
+        let sample = Sample::of(&counter, &Cells::default(), &Results::default(), &named);
+        assert_eq!(sample, Sample::of_tick(&counter, &counts));
+        assert_eq!((sample.whole, sample.without_worst()), (Tally::new(200, 48), Tally::new(190, 38)));
+        assert_eq!(Outside::default().step(&sample)[3], Tally::new(190, 38));
     }
 
     #[test]
     fn errors_are_what_their_cells_had() {
         let cells = Cells([Tally::new(10, 1); CELL_COUNT]);
-        let sample = Sample::of(Counter::Errors, &cells, &Results::default());
+        let sample = Sample::of(&Counter::Errors, &cells, &Results::default(), &Named::default());
         assert_eq!(sample, Sample::of_errors(cells));
         let mut outside = Outside::default();
         assert_eq!(outside.step(&sample), [Tally::new(190, 19); CELL_COUNT]);

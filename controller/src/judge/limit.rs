@@ -63,8 +63,11 @@ impl Limit {
     pub fn of(guardrail: &Guardrail) -> Vec<Self> {
         let bounds: Vec<Bound> = match &guardrail.metric {
             Metric::Counted { counter, ratio, max } => {
-                let ratio = ratio.map(|ratio| Bound::Ratio { counter: *counter, ratio });
-                ratio.into_iter().chain(max.map(|max| Bound::Max { counter: *counter, max: max.fraction() })).collect()
+                let ratio = ratio.map(|ratio| Bound::Ratio { counter: counter.clone(), ratio });
+                ratio
+                    .into_iter()
+                    .chain(max.map(|max| Bound::Max { counter: counter.clone(), max: max.fraction() }))
+                    .collect()
             }
             Metric::Latency { quantile, ratio, max_us } => {
                 let quantile = *quantile;
@@ -112,10 +115,19 @@ impl Limit {
 
     /// What is counted; `None` for latency and custom checks.
     #[must_use]
-    pub fn counter(&self) -> Option<Counter> {
-        match self.bound {
+    pub fn counter(&self) -> Option<&Counter> {
+        match &self.bound {
             Bound::Ratio { counter, .. } | Bound::Max { counter, .. } => Some(counter),
             Bound::Latency(_) | Bound::LatencyRatio(_) | Bound::Custom(_) => None,
+        }
+    }
+
+    /// The name of the document's counter that it is on.
+    #[must_use]
+    pub fn named(&self) -> Option<&str> {
+        match self.counter() {
+            Some(Counter::Named(name)) => Some(name),
+            _ => None,
         }
     }
 }
@@ -168,12 +180,13 @@ mod tests {
         let defaults = Guardrail::defaults();
         let strange = [
             Metric::Counted { counter: Counter::ClientErrors, ratio: Some(1.7), max: None },
+            Metric::Counted { counter: Counter::Named("fall-back".into()), ratio: Some(1.1), max: None },
             Metric::Latency { quantile: 0.999, ratio: Some(1.1), max_us: Some(7) },
         ];
         let strange = strange.map(|metric| Guardrail { metric, dry_run: true, weight: 0.3 });
         let limits: Vec<Limit> = defaults.iter().chain(&strange).flat_map(Limit::of).collect();
         let names: Vec<String> = limits.iter().map(Limit::name).collect();
-        let rest = ["client_errors-ratio", "latency-p99.9-ratio", "latency-p99.9"];
+        let rest = ["client_errors-ratio", "fall-back-ratio", "latency-p99.9-ratio", "latency-p99.9"];
         assert_eq!(names[..4], ["errors-ratio", "timeouts-ratio", "latency-p95-ratio", "latency-p50-ratio"]);
         assert_eq!(names[4..], rest);
         let text = serde_json::to_string(&limits).unwrap();

@@ -7,7 +7,7 @@ use weir_core::guardrail::Counter;
 use super::analysis::Gathered;
 use super::baseline::Baseline;
 use super::bursts::Around;
-use super::counted::{self, Results, Sample};
+use super::counted::{self, Named, Results, Sample};
 use super::custom::{self, Part};
 use super::guarded::Tolerated;
 use super::limit::{Bound, Limit};
@@ -32,6 +32,9 @@ pub struct Memory {
     pub control: Cells,
     /// How control's requests ended since then.
     pub control_results: Results,
+    /// Control's hits of named counters since then.
+    #[serde(skip_serializing_if = "Named::is_empty")]
+    pub control_named: Named,
     /// Time since then, milliseconds.
     pub elapsed_ms: u64,
     /// What of that counts before the first stage.
@@ -65,6 +68,12 @@ pub struct StageMemory {
     pub candidate_results: Results,
     /// How control's did.
     pub control_results: Results,
+    /// The candidate's hits of named counters.
+    #[serde(skip_serializing_if = "Named::is_empty")]
+    pub candidate_named: Named,
+    /// Control's.
+    #[serde(skip_serializing_if = "Named::is_empty")]
+    pub control_named: Named,
     /// How long the candidate's requests took, after the settling time.
     pub candidate_durations: Bins,
     /// How long control's did in the same ticks.
@@ -75,6 +84,9 @@ pub struct StageMemory {
     pub split: Split,
     /// How control's requests ended from there to here.
     pub reference_results: Results,
+    /// Control's hits of named counters from there to here.
+    #[serde(skip_serializing_if = "Named::is_empty")]
+    pub reference_named: Named,
     /// How long they took in the last stage that was judged, or before the first.
     pub reference_durations: Bins,
 }
@@ -95,6 +107,7 @@ impl Memory {
         self.stage = StageMemory {
             reference: self.control.sum(),
             reference_results: self.control_results,
+            reference_named: self.control_named.clone(),
             reference_durations,
             ..StageMemory::default()
         };
@@ -147,6 +160,7 @@ impl Memory {
         }
         self.control.add(&Cells::of(control));
         counted::add(&mut self.control_results, &control.results);
+        self.control_named.add(&situation.policy.limits, control);
     }
 
     /// Custom checks take in what they were answered.
@@ -216,20 +230,24 @@ impl Memory {
         self.stage.control.add(&of_control);
         counted::add(&mut self.stage.candidate_results, &candidate.results);
         counted::add(&mut self.stage.control_results, &control.results);
+        self.stage.candidate_named.add(&policy.limits, candidate);
+        self.stage.control_named.add(&policy.limits, control);
     }
 
     /// The candidate's counts in the stage, and control's, as a limit on `counter` sees them.
     #[must_use]
-    pub fn of_stage(&self, counter: Counter) -> (Sample, Tally) {
+    pub fn of_stage(&self, counter: &Counter) -> (Sample, Tally) {
         let stage = &self.stage;
-        let candidate = Sample::of(counter, &stage.candidate, &stage.candidate_results);
-        (candidate, counted::whole(counter, stage.control.sum(), &stage.control_results))
+        let candidate = Sample::of(counter, &stage.candidate, &stage.candidate_results, &stage.candidate_named);
+        let control = counted::whole(counter, stage.control.sum(), &stage.control_results, &stage.control_named);
+        (candidate, control)
     }
 
     /// Control's counts from the attempt's beginning to the stage's.
     #[must_use]
-    pub fn reference(&self, counter: Counter) -> Tally {
-        counted::whole(counter, self.stage.reference, &self.stage.reference_results)
+    pub fn reference(&self, counter: &Counter) -> Tally {
+        let stage = &self.stage;
+        counted::whole(counter, stage.reference, &stage.reference_results, &stage.reference_named)
     }
 
     /// The settling time of the stage is over.
@@ -245,7 +263,7 @@ impl Memory {
         let whole = situation.stage.is_some_and(|stage| stage.is_whole());
         match &limit.bound {
             Bound::Ratio { counter, ratio } if whole => {
-                Tolerated::Rate((ratio * self.reference(*counter).interval().1).min(0.999))
+                Tolerated::Rate((ratio * self.reference(counter).interval().1).min(0.999))
             }
             Bound::Ratio { ratio, .. } => Tolerated::Ratio(*ratio),
             Bound::Max { max, .. } => Tolerated::Rate(*max),
@@ -256,13 +274,17 @@ impl Memory {
         }
     }
 
-    /// How what a limit counts has been spread over control's cells and requests up to now. Between cells only errors are known; the
-    /// rest is taken to cluster as they do.
+    /// How what a limit counts has been spread over control's cells and requests up to now. Between cells errors and named counters are
+    /// known; the rest is taken to cluster as errors do.
     #[must_use]
     pub fn spread(&self, limit: &Limit) -> Spread {
-        let counter = limit.counter().unwrap_or_default();
-        let rate = counted::whole(counter, self.control.sum(), &self.control_results).rate();
-        Spread { dispersion: self.control.dispersion(), rate: rate.unwrap_or(0.0) }
+        let counter = limit.counter().unwrap_or(&Counter::Errors);
+        let rate = counted::whole(counter, self.control.sum(), &self.control_results, &self.control_named).rate();
+        let dispersion = match limit.named() {
+            Some(name) => self.control_named.cells(name).dispersion(),
+            None => self.control.dispersion(),
+        };
+        Spread { dispersion, rate: rate.unwrap_or(0.0) }
     }
 }
 
@@ -299,17 +321,20 @@ fn is_empty(gathered: &Gathered) -> bool {
 fn piece(policy: &Policy, span_ms: u64, candidate: &VariantCounts, control: &VariantCounts) -> Piece {
     let beyond = |limit: &Limit| match &limit.bound {
         Bound::Latency(ceiling) => ceiling.slow_of(&control.duration),
-        // Errors are known by cell, and asked for without the worst.
-        Bound::Max { counter, .. } if *counter != Counter::Errors => Sample::of_tick(*counter, control).whole,
+        // What is known by cell is asked for without the worst.
+        Bound::Max { counter, .. } if !counter.is_by_cell() => Sample::of_tick(counter, control).whole,
         Bound::Max { .. } | Bound::Ratio { .. } | Bound::LatencyRatio(_) | Bound::Custom(_) => Tally::default(),
     };
     let cells = Cells::of(candidate);
+    let mut control_named = Named::default();
+    control_named.add(&policy.limits, control);
     Piece {
         span_ms,
         candidate: cells.sum(),
         busy: Cells(cells.0.map(|cell| Tally::new(cell.requests, 0))),
         control: Cells::of(control),
         control_beyond: policy.limits.iter().map(beyond).collect(),
+        control_named,
         begun: candidate.started,
         ended: candidate.results.iter().fold(0, |sum, count| sum.saturating_add(*count)),
     }

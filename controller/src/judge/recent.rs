@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
+use super::counted::Named;
 use super::tally::{Cells, Tally};
 use crate::stats::normal::Z999;
 use crate::stats::proportion::wilson;
@@ -42,6 +43,9 @@ pub struct Piece {
     /// For each ceiling control's requests, those beyond it as errors; in the order of the policy's limits, empty for others.
     #[serde(alias = "control_slow")]
     pub control_beyond: Vec<Tally>,
+    /// Control's hits of named counters.
+    #[serde(default, skip_serializing_if = "Named::is_empty")]
+    pub control_named: Named,
     /// Requests of the candidate begun.
     pub begun: u64,
     /// Requests of the candidate ended, however they did.
@@ -67,6 +71,7 @@ impl Piece {
         for (mine, theirs) in self.control_beyond.iter_mut().zip(&other.control_beyond) {
             mine.add(*theirs);
         }
+        self.control_named.merge(&other.control_named);
         self.begun = self.begun.saturating_add(other.begun);
         self.ended = self.ended.saturating_add(other.ended);
     }
@@ -123,6 +128,18 @@ impl Recent {
     #[must_use]
     pub fn control_keeps(&self, limit: f64) -> bool {
         control_errors(&self.sum()).rate().is_none_or(|rate| rate <= limit)
+    }
+
+    /// The same of a named counter.
+    #[must_use]
+    pub fn control_above_of(&self, name: &str, limit: f64) -> Option<Sickness> {
+        self.above(limit, |piece| piece.control_named.cells(name).without_worst())
+    }
+
+    /// The same of a named counter.
+    #[must_use]
+    pub fn control_keeps_of(&self, name: &str, limit: f64) -> bool {
+        self.sum().control_named.cells(name).without_worst().rate().is_none_or(|rate| rate <= limit)
     }
 
     /// The share of control's requests beyond the policy's i-th limit is at or below `tolerated`; so is none at all.

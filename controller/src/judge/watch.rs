@@ -115,7 +115,6 @@ impl Watch {
         };
         match (&mut self.evidence, &terms.limit.bound) {
             (Evidence::Errors(guarded), Bound::Ratio { counter, .. } | Bound::Max { counter, .. }) => {
-                let counter = *counter;
                 let candidate = &Sample::of_tick(counter, tick.candidate);
                 let control = Sample::of_tick(counter, tick.control).whole;
                 let Terms { tolerated, dispersion, .. } = *terms;
@@ -167,6 +166,7 @@ impl Terms<'_> {
         match &self.limit.bound {
             Bound::Ratio { .. } | Bound::LatencyRatio(_) | Bound::Custom(_) => true,
             Bound::Max { counter: Counter::Errors, max } => recent.control_keeps(*max),
+            Bound::Max { counter: Counter::Named(name), max } => recent.control_keeps_of(name, *max),
             Bound::Max { max, .. } => recent.control_keeps_ceiling(self.i, *max),
             Bound::Latency(ceiling) => recent.control_keeps_ceiling(self.i, ceiling.tolerated()),
         }
@@ -176,6 +176,7 @@ impl Terms<'_> {
         let sick = match &self.limit.bound {
             Bound::Ratio { .. } | Bound::LatencyRatio(_) | Bound::Custom(_) => None,
             Bound::Max { counter: Counter::Errors, max } => recent.control_above(*max),
+            Bound::Max { counter: Counter::Named(name), max } => recent.control_above_of(name, *max),
             Bound::Max { max, .. } => recent.control_beyond_ceiling(self.i, *max),
             Bound::Latency(ceiling) => recent.control_beyond_ceiling(self.i, ceiling.tolerated()),
         };

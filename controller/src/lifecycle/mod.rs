@@ -9,13 +9,14 @@ mod diff;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) use diff::key;
 pub use diff::{Change, changes};
 use weir_core::check::{Code, Finding};
 use weir_core::document::{Document, Flag, Rollout};
 
+use crate::judge::Limit;
 use crate::rollout::{Phase, RolloutState};
 
 /// What a new document would do to the rollouts.
@@ -36,12 +37,27 @@ pub fn review(old: &Document, new: &Document, states: &BTreeMap<String, RolloutS
         let (Some(rollout), Some(state)) = (&flag.rollout, states.get(&flag.key)) else { continue };
         let Some(hold) = Hold::of(flag, rollout, state, new) else { continue };
         hold.review(&mut review);
+        review_counters(&hold, state, (old, new), &mut review);
         if !hold.kept_by_default() {
             holding.push(flag.key.as_str());
         }
     }
     review_document(old, new, &holding, &mut review);
     review
+}
+
+/// What an attempt is judged by was fixed at its start; a counter that then counts something else, or nothing more, would look healthy.
+fn review_counters(hold: &Hold<'_>, state: &RolloutState, (old, new): (&Document, &Document), review: &mut Review) {
+    let limits = state.plan.iter().filter(|_| !hold.done).flat_map(|plan| &plan.policy.limits);
+    let names: BTreeSet<&str> = limits.filter_map(Limit::named).collect();
+    for name in names {
+        let of = |document: &Document| document.counters.iter().find(|counter| counter.name == name).cloned();
+        if of(old) != of(new) {
+            let found = if of(new).is_some() { "another counter" } else { "nothing" };
+            let allowed = format!("the counter as it is, which a guardrail of {} is on: {}", hold.key, hold.why());
+            review.conflicts.push(finding(&format!("$.weir.counters{}", diff::key(name)), found, allowed));
+        }
+    }
 }
 
 /// Identity and hashing belong to the whole document: they place every user of every rollout.
@@ -148,15 +164,20 @@ impl<'a> Hold<'a> {
 
     fn conflict(&self, review: &mut Review, place: &str, field: &str, found: &str, allowed: &str) {
         let key = diff::key(self.key);
-        let why = if self.done {
+        let why = self.why();
+        review.conflicts.push(finding(&format!("$.{place}{key}{field}"), found, format!("{allowed} ({why})")));
+    }
+
+    /// Why it holds users, and what to do.
+    fn why(&self) -> String {
+        if self.done {
             format!(
                 "attempt {} ended at 100 % and everybody has {:?}: make it the defaultVariant first, or roll back",
                 self.attempt, self.old.candidate
             )
         } else {
             format!("attempt {} is under way: roll it back first", self.attempt)
-        };
-        review.conflicts.push(finding(&format!("$.{place}{key}{field}"), found, format!("{allowed} ({why})")));
+        }
     }
 }
 

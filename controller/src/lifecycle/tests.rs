@@ -16,10 +16,11 @@ fn text() -> Value {
                 "checkout": { "requestHeader": "x-weir-checkout" },
                 "banner": { "requestHeader": "x-weir-banner" }
             },
+            "counters": { "fallback": { "responseHeader": "x-fallback" }, "other": { "status": 429 } },
             "rollouts": { "checkout": {
                 "control": "stable", "candidate": "next", "salt": "weir/checkout",
                 "stages": [ { "weight": "5%", "for": "10m" }, { "weight": "100%", "for": "10m" } ],
-                "guardrails": [ { "metric": "errors", "ratio": 2.0, "max": "1%" } ]
+                "guardrails": [ { "metric": "errors", "ratio": 2.0, "max": "1%" }, { "metric": "fallback", "max": "1%" } ]
             } }
         }
     })
@@ -68,11 +69,16 @@ fn what_may_follow_while_users_are_on_a_candidate() {
     let banner = ("/flags/banner/defaultVariant", json!("on"));
     let header = ("/weir/outputs/checkout/requestHeader", json!("x-other"));
 
+    let guardrails = ("/weir/rollouts/checkout/guardrails", json!([{ "metric": "errors", "ratio": 2.0 }]));
+
     // What the document changes; the paths it is refused for while the attempt runs, and after it ended at 100 %.
     type Case<'a> = (Vec<(&'a str, Value)>, &'a [&'a str], &'a [&'a str]);
     let cases: Vec<Case<'_>> = vec![
         (vec![], &[], &[]),
-        (vec![stages, banner, header], &[], &[]),
+        (vec![stages, banner, header, ("/weir/counters/other", json!({ "status": 503 }))], &[], &[]),
+        // The attempt is judged by the guardrails of its start.
+        (vec![("/weir/counters/fallback", Value::Null), guardrails], &["$.weir.counters.fallback"], &[]),
+        (vec![("/weir/counters/fallback", json!({ "status": 503 }))], &["$.weir.counters.fallback"], &[]),
         (vec![NO_ROLLOUT], &["$.weir.rollouts.checkout"], &["$.weir.rollouts.checkout"]),
         (vec![NO_ROLLOUT, default("next")], &["$.flags.checkout.defaultVariant", "$.weir.rollouts.checkout"], &[]),
         (vec![default("next")], &["$.flags.checkout.defaultVariant"], &[]),

@@ -14,10 +14,16 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::observation::{Bin, Bins, CellCounts, FlagCounts, VariantCounts};
+use crate::observation::{Bin, Bins, CELL_COUNT, CellCounts, FlagCounts, ScoreCell, ScoreCounts, VariantCounts};
 
 /// Counts by flag key: since a proxy's start, or since the last look.
 pub type Counts = BTreeMap<String, FlagCounts>;
+
+/// Hits by name and cell.
+type Goals = BTreeMap<String, [u64; CELL_COUNT]>;
+
+/// Scores by name.
+type Scores = BTreeMap<String, ScoreCounts>;
 
 /// How much two readings of an uptime in whole seconds may disagree, in seconds.
 const SLACK_S: u64 = 2;
@@ -162,7 +168,49 @@ fn variant_difference(old: &VariantCounts, new: &VariantCounts) -> Option<Varian
         };
     }
     delta.duration = bins_difference(&old.duration, &new.duration)?;
+    delta.goals = goals_difference(&old.goals, &new.goals)?;
+    delta.scores = scores_difference(&old.scores, &new.scores)?;
     Some(delta)
+}
+
+/// Names stay, at 0 too: that nobody reached a goal is something else than that it is not counted.
+fn goals_difference(old: &Goals, new: &Goals) -> Option<Goals> {
+    if old.keys().any(|name| !new.contains_key(name)) {
+        return None;
+    }
+    let nothing = [0; CELL_COUNT];
+    let one = |(name, new): (&String, &[u64; CELL_COUNT])| {
+        let mut delta = nothing;
+        for ((delta, new), old) in delta.iter_mut().zip(new).zip(old.get(name).unwrap_or(&nothing)) {
+            *delta = new.checked_sub(*old)?;
+        }
+        Some((name.clone(), delta))
+    };
+    new.iter().map(one).collect()
+}
+
+fn scores_difference(old: &Scores, new: &Scores) -> Option<Scores> {
+    if old.keys().any(|name| !new.contains_key(name)) {
+        return None;
+    }
+    let nothing = ScoreCounts::default();
+    let one = |(name, new): (&String, &ScoreCounts)| {
+        let old = old.get(name).unwrap_or(&nothing);
+        let mut delta = ScoreCounts { bins: bins_difference(&old.bins, &new.bins)?, ..ScoreCounts::default() };
+        for ((delta, new), old) in delta.cells.iter_mut().zip(&new.cells).zip(&old.cells) {
+            // Sums come from counters and are as they were where nothing came: a lower one has fallen.
+            if new.sum < old.sum || new.squares < old.squares {
+                return None;
+            }
+            *delta = ScoreCell {
+                count: new.count.checked_sub(old.count)?,
+                sum: new.sum - old.sum,
+                squares: new.squares - old.squares,
+            };
+        }
+        Some((name.clone(), delta))
+    };
+    new.iter().map(one).collect()
 }
 
 fn bins_difference(old: &Bins, new: &Bins) -> Option<Bins> {
@@ -183,10 +231,19 @@ fn bins_difference(old: &Bins, new: &Bins) -> Option<Bins> {
 fn trimmed(mut delta: Counts) -> Counts {
     for counts in delta.values_mut() {
         counts.unassigned.retain(|_, count| *count > 0);
-        counts.variants.retain(|_, counts| *counts != VariantCounts::default());
+        for variant in counts.variants.values_mut() {
+            variant.scores.retain(|_, score| *score != ScoreCounts::default());
+        }
+        counts.variants.retain(|_, counts| !is_nothing(counts));
     }
     delta.retain(|_, counts| *counts != FlagCounts::default());
     delta
+}
+
+/// A name with nothing but zeros is nothing, either.
+fn is_nothing(counts: &VariantCounts) -> bool {
+    let hit = counts.goals.values().flatten().any(|hits| *hits > 0);
+    !hit && VariantCounts { goals: Goals::new(), ..counts.clone() } == VariantCounts::default()
 }
 
 #[cfg(test)]
@@ -204,6 +261,10 @@ mod tests {
         let mut variant = VariantCounts { started, duration: bins, ..VariantCounts::default() };
         variant.results[0] = started;
         variant.cells[7].requests = started;
+        let score = variant.scores.entry("quality".to_owned()).or_default();
+        // Numbers that are exact in binary.
+        score.cells[7] = ScoreCell { count: started, sum: started as f64 * 0.5, squares: started as f64 * 0.25 };
+        variant.goals.insert("fallback".to_owned(), [started; CELL_COUNT]);
         let flag = FlagCounts {
             variants: BTreeMap::from([("next".to_owned(), variant)]),
             unassigned: BTreeMap::from([("kill".to_owned(), started)]),

@@ -1,6 +1,6 @@
 //! Sums what is new at each proxy into one [`Observation`]. Pure.
 
-use crate::observation::{CellCounts, FlagCounts, Observation, VariantCounts};
+use crate::observation::{CellCounts, FlagCounts, Observation, ScoreCell, VariantCounts};
 
 use super::delta::Counts;
 
@@ -33,4 +33,20 @@ fn add_variant(sum: &mut VariantCounts, counts: &VariantCounts) {
         };
     }
     sum.duration.merge(&counts.duration);
+    for (name, hits) in &counts.goals {
+        for (sum, hits) in sum.goals.entry(name.clone()).or_default().iter_mut().zip(hits) {
+            *sum = sum.saturating_add(*hits);
+        }
+    }
+    for (name, score) in &counts.scores {
+        let sum = sum.scores.entry(name.clone()).or_default();
+        sum.bins.merge(&score.bins);
+        for (sum, cell) in sum.cells.iter_mut().zip(&score.cells) {
+            *sum = ScoreCell {
+                count: sum.count.saturating_add(cell.count),
+                sum: sum.sum + cell.sum,
+                squares: sum.squares + cell.squares,
+            };
+        }
+    }
 }

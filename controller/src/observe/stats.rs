@@ -10,9 +10,12 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use weir_core::cell::Cell;
+use weir_core::measure::SCORE_UNITS;
 use weir_core::name::Metric;
 
-use crate::observation::{Bin, Bins, FlagCounts, VariantCounts};
+use crate::observation::{Bin, Bins, FlagCounts, ScoreCell, ScoreCounts, VariantCounts};
+use crate::stats::real;
 
 /// The request: one for counters, histograms, gauge and the state of discovered configurations.
 pub const PATH: &str = "/stats?format=json&histogram_buckets=detailed&filter=\
@@ -140,14 +143,27 @@ impl Stats {
             Metric::CellErrors { flag, variant, cell } => {
                 &mut self.variant(flag, variant).cells[usize::from(cell.index())].errors
             }
+            Metric::CellHits { flag, variant, counter, cell } => {
+                let goals = &mut self.variant(flag, variant).goals;
+                &mut goals.entry(counter.to_owned()).or_default()[usize::from(cell.index())]
+            }
             Metric::Unassigned { flag, reason } => {
                 let flag = self.flags.entry(flag.to_owned()).or_default();
                 flag.unassigned.entry(reason.name().to_owned()).or_default()
             }
             Metric::NoSnapshot => &mut self.no_snapshot,
             Metric::Generation => self.generation.insert(0),
-            // A histogram under a counter's name: another filter's, for ours never does that.
-            Metric::Duration { .. } => return Ok(()),
+            Metric::CellScores { flag, variant, score, cell } => &mut self.score_cell(flag, variant, score, cell).count,
+            Metric::CellScoreSum { flag, variant, score, cell } => {
+                self.score_cell(flag, variant, score, cell).sum += of_millionths(count);
+                return Ok(());
+            }
+            Metric::CellScoreSquares { flag, variant, score, cell } => {
+                self.score_cell(flag, variant, score, cell).squares += of_millionths(count);
+                return Ok(());
+            }
+            // Bad scores are for people. A histogram under a counter's name is another filter's, for ours never does that.
+            Metric::BadScores { .. } | Metric::Duration { .. } | Metric::Score { .. } => return Ok(()),
         };
         *place = place.saturating_add(count);
         Ok(())
@@ -169,7 +185,7 @@ impl Stats {
     }
 
     fn take_histogram(&mut self, detail: &Detail<'_>) -> Result<(), StatsError> {
-        let Some(Metric::Duration { flag, variant }) = Metric::parse(&detail.name) else { return Ok(()) };
+        let Some(metric) = Metric::parse(&detail.name) else { return Ok(()) };
         let mut bins = Bins::default();
         for bucket in &detail.totals {
             let width = whole(&detail.name, bucket.width)?.max(1);
@@ -177,14 +193,31 @@ impl Stats {
             bin.count = bin.count.saturating_add(bucket.count);
         }
         bins.0.retain(|_, bin| bin.count > 0);
-        self.variant(flag, variant).duration.merge(&bins);
+        match metric {
+            Metric::Duration { flag, variant } => self.variant(flag, variant).duration.merge(&bins),
+            Metric::Score { flag, variant, score } => self.score(flag, variant, score).bins.merge(&bins),
+            _ => {}
+        }
         Ok(())
+    }
+
+    fn score_cell(&mut self, flag: &str, variant: &str, score: &str, cell: Cell) -> &mut ScoreCell {
+        &mut self.score(flag, variant, score).cells[usize::from(cell.index())]
+    }
+
+    fn score(&mut self, flag: &str, variant: &str, score: &str) -> &mut ScoreCounts {
+        self.variant(flag, variant).scores.entry(score.to_owned()).or_default()
     }
 
     fn variant(&mut self, flag: &str, variant: &str) -> &mut VariantCounts {
         let flag = self.flags.entry(flag.to_owned()).or_default();
         flag.variants.entry(variant.to_owned()).or_default()
     }
+}
+
+/// Scores are counted in millionths.
+fn of_millionths(count: u64) -> f64 {
+    real(count) / real(SCORE_UNITS)
 }
 
 fn number(name: &str, value: &RawValue) -> Result<u64, StatsError> {
@@ -224,6 +257,11 @@ mod tests {
         {"name":"extension_config_discovery.http_filter.weir.update_success","value":3},
         {"name":"wasmcustom.flag=.=checkout;.;reason=.=kill;.;weir_unassigned","value":5},
         {"name":"wasmcustom.flag=.=checkout;.;variant=.=next;.;cell=.=19;.;weir_cell_errors","value":2},
+        {"name":"wasmcustom.flag=.=checkout;.;variant=.=next;.;score=.=quality;.;cell=.=3;.;weir_cell_scores","value":4},
+        {"name":"wasmcustom.flag=.=checkout;.;variant=.=next;.;score=.=quality;.;cell=.=3;.;weir_cell_score_micros","value":2500000},
+        {"name":"wasmcustom.flag=.=checkout;.;variant=.=next;.;score=.=quality;.;cell=.=3;.;weir_cell_score_squares_micros","value":1750000},
+        {"name":"wasmcustom.flag=.=checkout;.;variant=.=next;.;score=.=quality;.;reason=.=out_of_range;.;weir_bad_scores","value":1},
+        {"name":"wasmcustom.flag=.=checkout;.;variant=.=next;.;counter=.=fallback;.;cell=.=3;.;weir_cell_hits","value":9},
         {"name":"wasmcustom.flag=.=checkout;.;variant=.=next;.;result=.=ok;.;weir_requests","value":7},
         {"name":"wasmcustom.flag=.=checkout;.;variant=.=next;.;weir_started","value":8},
         {"name":"wasmcustom.weir_generation","value":4},
@@ -231,6 +269,7 @@ mod tests {
         {"name":"cluster.weir_upstream.update_success","value":1},
         {"histograms":{"supported_percentiles":[0,25,50],"details":[
             {"name":"cluster.weir_upstream.upstream_rq_time","totals":[{"lower_bound":1,"width":0.1,"count":3}],"intervals":[],"percentiles":[{"cumulative":null,"interval":null}]},
+            {"name":"wasmcustom.flag=.=checkout;.;variant=.=next;.;score=.=quality;.;weir_score_micros","totals":[{"lower_bound":620000,"width":10000,"count":4}]},
             {"name":"wasmcustom.flag=.=checkout;.;variant=.=next;.;weir_duration_us","totals":[{"lower_bound":0,"width":0,"count":2},{"lower_bound":9.1,"width":0.1,"count":1},{"lower_bound":73000,"width":1000,"count":1},{"lower_bound":1200000,"width":1e+05,"count":1500000},{"lower_bound":9.8e+10,"width":1e+09,"count":4}],
              "intervals":[{"lower_bound":73000,"width":1000,"count":1}],"percentiles":[{"cumulative":73500,"interval":73500}]}]}}]}"#;
 
@@ -244,6 +283,10 @@ mod tests {
         assert_eq!(flag.unassigned["kill"], 5);
         let next = &flag.variants["next"];
         assert_eq!((next.result(Outcome::Ok), next.started, next.cells[19].errors), (7, 8, 2));
+        assert_eq!((next.goals.len(), next.goals["fallback"][3]), (1, 9));
+        let quality = &next.scores["quality"];
+        assert_eq!(quality.cells[3], ScoreCell { count: 4, sum: 2.5, squares: 1.75 });
+        assert_eq!(quality.bins.0, BTreeMap::from([(620_000, Bin { width: 10_000, count: 4 })]));
         let bins: Vec<_> = next.duration.0.iter().map(|(lower, bin)| (*lower, bin.width, bin.count)).collect();
         let large = [(1_200_000, 100_000, 1_500_000), (98_000_000_000, 1_000_000_000, 4)];
         assert_eq!(bins, [[(0, 1, 2), (9, 1, 1), (73_000, 1000, 1)].as_slice(), &large].concat());

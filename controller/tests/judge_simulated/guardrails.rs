@@ -7,7 +7,7 @@ use weir_core::guardrail::{Counter, Guardrail, Inconclusive, Metric};
 use weir_core::span::Span;
 
 use crate::rollouts::{errors, rollout, run, share, started, until_stage};
-use crate::world::{Behaviour, HEALTHY, World};
+use crate::world::{Behaviour, FALLBACK, HEALTHY, World};
 
 /// Rollouts with these guardrails.
 fn with(guardrails: Vec<Guardrail>) -> Rollout {
@@ -203,4 +203,44 @@ fn each_check_says_when_it_decides() {
         "{:?}",
         ruling.checks
     );
+}
+
+#[test]
+fn a_named_counter_is_judged_as_errors_are() {
+    let fallback = || Counter::Named(FALLBACK.into());
+    for guardrail in [counted(fallback(), Some(2.0), None), counted(fallback(), None, Some("3%"))] {
+        let sentence = rolled_back_by(&guardrail, HEALTHY, Behaviour { errors: 0.1, ..HEALTHY });
+        assert!(sentence.contains("fallback") && sentence.contains("of 20 cells"), "{sentence}");
+    }
+    // Close to 1 too, where hits that cluster by user would break it by chance.
+    let (mut state, mut world) = (started(&with(vec![counted(fallback(), Some(1.1), None)])), World::new(3));
+    until_stage(&mut state, &mut world, 0);
+    world.candidate = Behaviour { errors: 0.2, ..HEALTHY };
+    let (ruling, _) = run(&mut state, &mut world, 60);
+    assert_eq!((ruling.verdict, ruling.why), (Verdict::RollBack, Why::GuardrailBroken), "{}", ruling.sentence);
+}
+
+#[test]
+fn one_client_that_hits_a_counter_decides_nothing() {
+    let limits = [
+        counted(Counter::Named(FALLBACK.into()), Some(2.0), None),
+        counted(Counter::Named(FALLBACK.into()), None, Some("3%")),
+    ];
+    for guardrail in limits {
+        let (mut state, mut world) = (started(&with(vec![guardrail])), World::new(5));
+        until_stage(&mut state, &mut world, 1);
+        world.storm = 200.0;
+        let (ruling, changes) = run(&mut state, &mut world, 300);
+        assert_ne!(ruling.verdict, Verdict::RollBack, "{changes:?} {}", ruling.sentence);
+    }
+}
+
+#[test]
+fn a_counter_that_nobody_counts_lets_no_stage_go_on() {
+    let guardrail = counted(Counter::Named("another".into()), Some(2.0), None);
+    let (mut state, mut world) = (started(&with(vec![guardrail])), World::new(6));
+    until_stage(&mut state, &mut world, 0);
+    let (ruling, _) = run(&mut state, &mut world, 300);
+    assert_eq!(ruling.checks[0].state, CheckState::NoData, "{}", ruling.sentence);
+    assert_ne!(ruling.verdict, Verdict::Advance, "{}", ruling.sentence);
 }

@@ -4,6 +4,9 @@ use weir_controller::judge::{Cells, Tally};
 use weir_controller::observation::{Bin, Bins, CELL_COUNT, CellCounts, FlagCounts, Observation, VariantCounts};
 use weir_core::outcome::Outcome;
 
+/// A counter of the document that is hit with each error.
+pub(crate) const FALLBACK: &str = "fallback";
+
 /// How a variant behaves.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Behaviour {
@@ -98,6 +101,7 @@ impl World {
         counts.results[Outcome::Timeout.index()] = timeouts + of_storm;
         counts.results[Outcome::ServerError.index()] = sum.errors - timeouts - of_storm;
         counts.cells = cells.0.map(|cell| CellCounts { requests: cell.requests, errors: cell.errors });
+        counts.goals.insert(FALLBACK.to_owned(), cells.0.map(|cell| cell.errors));
         let usual = sum.requests - slow_of_storm;
         let slow = poisson(&mut self.rng, usual as f64 * behaviour.slow).min(usual) + slow_of_storm;
         let fast = Bin { width: 1_000, count: sum.requests - slow };

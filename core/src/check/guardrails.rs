@@ -1,6 +1,6 @@
 //! Guardrails: what is limited, by a ratio to control, a ceiling, or both (custom checks are `custom`'s); and what follows when time is up.
 
-use super::fields::Fields;
+use super::fields::{Fields, nearest};
 use super::{MAX_GUARDRAILS, custom};
 use crate::code::Code;
 use crate::finding::{Findings, Path};
@@ -9,8 +9,8 @@ use crate::json::Json;
 use crate::share::Share;
 use crate::span::Span;
 
-/// Reads `guardrails`; `None` when they are absent or refused.
-pub(super) fn guardrails(fields: &Fields<'_>, findings: &mut Findings) -> Option<Vec<Guardrail>> {
+/// Reads `guardrails`, which may be on the document's `counters`; `None` when they are absent or refused.
+pub(super) fn guardrails(fields: &Fields<'_>, counters: &[String], findings: &mut Findings) -> Option<Vec<Guardrail>> {
     let items = fields.array("guardrails", "an array of guardrails", findings)?;
     let path = fields.path.key("guardrails");
     if items.is_empty() || items.len() > MAX_GUARDRAILS {
@@ -21,16 +21,19 @@ pub(super) fn guardrails(fields: &Fields<'_>, findings: &mut Findings) -> Option
             format!("1 to {MAX_GUARDRAILS} guardrails"),
         );
     }
-    let guardrails =
-        items.iter().enumerate().map(|(i, item)| guardrail(item, &path.index(i), findings)).collect::<Vec<_>>();
+    let guardrails = items
+        .iter()
+        .enumerate()
+        .map(|(i, item)| guardrail(item, counters, &path.index(i), findings))
+        .collect::<Vec<_>>();
     custom::names(&guardrails, &path, findings);
     guardrails.into_iter().collect()
 }
 
-fn guardrail(json: &Json, path: &Path<'_>, findings: &mut Findings) -> Option<Guardrail> {
+fn guardrail(json: &Json, counters: &[String], path: &Path<'_>, findings: &mut Findings) -> Option<Guardrail> {
     let has = |name: &str| matches!(json, Json::Object(fields) if fields.iter().any(|(key, _)| key == name));
     let metric = match (has("metric"), has("query"), has("webhook")) {
-        (_, false, false) => metric(json, path, findings),
+        (_, false, false) => metric(json, counters, path, findings),
         (false, true, false) => custom::query(json, path, findings).map(Metric::Custom),
         (false, false, true) => custom::webhook(json, path, findings).map(Metric::Custom),
         (..) => {
@@ -46,7 +49,7 @@ fn guardrail(json: &Json, path: &Path<'_>, findings: &mut Findings) -> Option<Gu
 }
 
 /// What Envoy's own stats say.
-fn metric(json: &Json, path: &Path<'_>, findings: &mut Findings) -> Option<Metric> {
+fn metric(json: &Json, counters: &[String], path: &Path<'_>, findings: &mut Findings) -> Option<Metric> {
     let name = match json {
         Json::Object(fields) => fields.iter().find(|(key, _)| key == "metric").and_then(|(_, value)| value.as_str()),
         _ => None,
@@ -56,11 +59,11 @@ fn metric(json: &Json, path: &Path<'_>, findings: &mut Findings) -> Option<Metri
         _ => &["metric", "ratio", "max", "dryRun", "weight"],
     };
     let fields = Fields::read(json, path, known, findings)?;
-    let counter = name.and_then(Counter::from_name);
+    let counter = name.and_then(|name| counter(name, counters));
     if counter.is_none() && name != Some("latency") {
-        let names: Vec<String> = COUNTERS.iter().map(|counter| format!("\"{}\"", counter.name())).collect();
-        let own = "or, in its place, a query or a webhook";
-        fields.refuse("metric", format!("\"latency\" or one of {}; {own}", names.join(", ")), findings);
+        let code = if name.is_some() { Code::Metric } else { Code::Value };
+        let code = if fields.get("metric").is_some() { code } else { Code::Required };
+        fields.refuse_as(code, "metric", metrics(name, counters), findings);
         return None;
     }
     let Some(counter) = counter else { return latency(&fields, findings) };
@@ -71,8 +74,25 @@ fn metric(json: &Json, path: &Path<'_>, findings: &mut Findings) -> Option<Metri
     Some(counted(&fields, counter, findings))
 }
 
+fn counter(name: &str, counters: &[String]) -> Option<Counter> {
+    let named = || counters.iter().find(|counter| *counter == name).map(|name| Counter::Named(name.as_str().into()));
+    Counter::from_name(name).or_else(named)
+}
+
+/// What may be limited, the nearest first.
+fn metrics(found: Option<&str>, counters: &[String]) -> String {
+    let known: Vec<&str> = COUNTERS.iter().map(Counter::name).chain(counters.iter().map(String::as_str)).collect();
+    let near = found.and_then(|found| nearest(found, &[known.as_slice(), &["latency"]].concat()));
+    let near = near.map(|near| format!("{near:?} (did you mean that?), ")).unwrap_or_default();
+    format!("{near}\"latency\" or one of {} (weir.counters may name more)", quoted(&known))
+}
+
+fn quoted(names: &[&str]) -> String {
+    names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ")
+}
+
 fn counted(fields: &Fields<'_>, counter: Counter, findings: &mut Findings) -> Metric {
-    let least = if counter == Counter::Errors { 1.05 } else { LEAST_WITHOUT_CELLS };
+    let least = if counter.is_by_cell() { 1.05 } else { LEAST_WITHOUT_CELLS };
     let ratio = fields.number("ratio", least, 100.0, findings);
     let max = fields.share("max", findings);
     if max.is_some_and(|max| max == Share::NONE || max > MOST_ERRORS) {
@@ -83,7 +103,7 @@ fn counted(fields: &Fields<'_>, counter: Counter, findings: &mut Findings) -> Me
     Metric::Counted { counter, ratio, max }
 }
 
-/// Only errors are counted by cell, so that only for them it is known how much they cluster by user: below this a ratio needs that.
+/// What is not counted by cell clusters by user nobody knows how much: below this a ratio needs to know.
 const LEAST_WITHOUT_CELLS: f64 = 1.5;
 
 /// A ceiling above one half could not be told from a total failure.

@@ -5,7 +5,7 @@
 //! - `entries`: flagd's objects as flagd reads them; `limits`: how much a document may be
 //! - `fields`: reading an object field by field: unknown keys, wrong kinds, the nearest known key
 //! - `flags`: flagd's part of the document
-//! - `weir`: identity and outputs
+//! - `weir`: identity and outputs; `measures`: what answers are looked at for
 //! - `rollouts`: rollouts, stages and policy; `guardrails`: its limits, `custom` those whose answer comes from elsewhere; `analysis`: what
 //!   is looked at beside them
 //! - `lint`: what loads and should not: defects and warnings
@@ -18,6 +18,7 @@ mod flags;
 mod guardrails;
 mod limits;
 mod lint;
+mod measures;
 mod rollouts;
 mod weir;
 

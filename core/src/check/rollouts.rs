@@ -28,10 +28,11 @@ pub(super) fn read(weir: &Fields<'_>, document: &mut Document, findings: &mut Fi
         );
         return;
     }
+    let counters: Vec<String> = document.counters.iter().map(|counter| counter.name.clone()).collect();
     for (key, json) in fields.iter() {
         let place = path.key(key);
         let flag = find(document, key, &place, findings);
-        let rollout = rollout(key, json, flag.as_deref(), &place, findings);
+        let rollout = rollout((key, json), flag.as_deref(), &counters, &place, findings);
         let Some(flag) = flag else { continue };
         if flag.output.is_none() {
             findings.add(
@@ -45,7 +46,13 @@ pub(super) fn read(weir: &Fields<'_>, document: &mut Document, findings: &mut Fi
     }
 }
 
-fn rollout(key: &str, json: &Json, flag: Option<&Flag>, path: &Path<'_>, findings: &mut Findings) -> Option<Rollout> {
+fn rollout(
+    (key, json): (&str, &Json),
+    flag: Option<&Flag>,
+    counters: &[String],
+    path: &Path<'_>,
+    findings: &mut Findings,
+) -> Option<Rollout> {
     let known = [
         "control",
         "candidate",
@@ -73,7 +80,7 @@ fn rollout(key: &str, json: &Json, flag: Option<&Flag>, path: &Path<'_>, finding
         fields.refuse("salt", format!("1 to {MAX_NAME_BYTES} bytes"), findings);
     }
     let stages = stages(&fields, findings);
-    let policy = policy(&fields, findings);
+    let policy = policy(&fields, counters, findings);
     Some(Rollout {
         control: control?.to_owned(),
         candidate: candidate?.to_owned(),
@@ -148,14 +155,14 @@ fn stage(json: &Json, last: bool, path: &Path<'_>, findings: &mut Findings) -> O
     Some(Stage { weight: weight?, lasts, max_duration: longest(&fields, lasts, findings) })
 }
 
-fn policy(fields: &Fields<'_>, findings: &mut Findings) -> Policy {
+fn policy(fields: &Fields<'_>, counters: &[String], findings: &mut Findings) -> Policy {
     let default = Policy::default();
     Policy {
         alpha: fields.number("alpha", 1e-6, 0.2, findings).unwrap_or(default.alpha),
         baseline: baseline(fields, findings),
         advance: advance(fields, findings),
         settle: fields.span("settle", findings).unwrap_or(default.settle),
-        guardrails: guardrails(fields, findings).unwrap_or(default.guardrails),
+        guardrails: guardrails(fields, counters, findings).unwrap_or(default.guardrails),
         max_duration: longest(fields, Span::default(), findings),
         inconclusive: inconclusive(fields, findings).unwrap_or_default(),
         analysis: analysis(fields, findings),

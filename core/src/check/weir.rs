@@ -4,7 +4,7 @@
 use super::fields::{Fields, suggest};
 use super::flags::quoted;
 use super::{MAX_ATTRIBUTES, MAX_IDENTITY, MAX_NAME_BYTES, MAX_OUTPUTS};
-use super::{limits, rollouts};
+use super::{limits, measures, rollouts};
 use crate::code::Code;
 use crate::document::{AttributeSource, Document, Flag, Hashing, IdentitySource, Output, PathMatch};
 use crate::finding::{Findings, Path};
@@ -13,7 +13,18 @@ use crate::rule::TARGETING_KEY;
 
 /// Reads `weir` into the document.
 pub(super) fn read(json: &Json, path: &Path<'_>, document: &mut Document, findings: &mut Findings) {
-    let known = ["version", "hashing", "identity", "attributes", "outputs", "segments", "rollouts", "limits"];
+    let known = [
+        "version",
+        "hashing",
+        "identity",
+        "attributes",
+        "outputs",
+        "counters",
+        "scores",
+        "segments",
+        "rollouts",
+        "limits",
+    ];
     let Some(fields) = Fields::read(json, path, &known, findings) else { return };
     if fields.get("version").and_then(Json::as_number) != Some(1.0) {
         fields.refuse("version", "1", findings);
@@ -24,6 +35,8 @@ pub(super) fn read(json: &Json, path: &Path<'_>, document: &mut Document, findin
     document.identity = identity(&fields, findings);
     document.sources = attributes(&fields, &document.attributes, findings);
     outputs(&fields, document, findings);
+    document.counters = measures::counters(&fields, findings);
+    document.scores = measures::scores(&fields, findings);
     rollouts::read(&fields, document, findings);
     if document.identity.is_empty() && document.flags.iter().any(|flag| flag.rollout.is_some()) {
         fields.refuse_as(
@@ -190,7 +203,7 @@ fn token(text: &str) -> bool {
 }
 
 /// Name of a header, in lower case. Not a pseudo header, and not one that frames the message or a connection.
-fn header(json: &Json, path: &Path<'_>, findings: &mut Findings) -> Option<String> {
+pub(super) fn header(json: &Json, path: &Path<'_>, findings: &mut Findings) -> Option<String> {
     const FRAMING: [&str; 9] = [
         "host",
         "content-length",
@@ -300,11 +313,11 @@ pub(super) fn find<'d>(
 }
 
 /// What goes into headers and metrics must be spelt plainly.
+pub(super) fn plain(name: &str) -> bool {
+    (1..=64).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+}
+
 fn names(flag: &Flag, path: &Path<'_>, findings: &mut Findings) {
-    let plain = |name: &str| {
-        (1..=64).contains(&name.len())
-            && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
-    };
     let allowed = "1 to 64 letters, digits, '.', '_' or '-', for it goes into a header and into metrics";
     if !plain(&flag.key) {
         findings.add(Code::Name, &path.name(), format_args!("the flag key {:?}", flag.key), allowed);

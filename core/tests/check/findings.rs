@@ -14,6 +14,7 @@ pub(crate) const GOOD: &str = r#"{
     "hashing": "flagd-v3",
     "identity": [ { "header": "X-User-Id" }, { "cookie": "session" } ],
     "outputs": { "checkout": { "match": { "pathPrefix": "/checkout" }, "requestHeader": "x-weir-checkout" }, "banner": { "requestHeader": "x-weir-banner" } },
+    "counters": { "fallback": {"responseHeader": "X-Fallback"}, "busy": {"status": [429, 503]} }, "scores": { "quality": {"responseHeader": "X-Quality", "max": 1} },
     "rollouts": { "checkout": { "control": "stable", "candidate": "next", "salt": "weir/checkout",
       "stages": [ { "weight": "5%", "for": "10m" }, { "weight": 250000, "for": "1h" }, { "weight": "100%" } ],
       "alpha": 0.01, "baseline": { "requests": 300 }, "settle": "30s",
@@ -246,7 +247,123 @@ pub(crate) fn rows() -> Vec<Row> {
             r#""metric": "error""#,
             &format!("{rollout}.guardrails[0].metric"),
             r#""error""#,
-            r#""latency" or one of "errors", "server_errors", "timeouts""#,
+            r#""errors" (did you mean that?), "latency" or one of "errors", "server_errors", "timeouts""#,
+        ),
+        (
+            r#""metric": "errors""#,
+            r#""metric": "fallbacks""#,
+            &format!("{rollout}.guardrails[0].metric"),
+            r#""fallbacks""#,
+            r#""fallback" (did you mean that?), "latency" or one of "errors""#,
+        ),
+        (
+            r#""metric": "errors", "ratio": 2.0"#,
+            r#""metric": "fallback", "ratio": 1.04"#,
+            &format!("{rollout}.guardrails[0].ratio"),
+            "1.04",
+            "between 1.05 and 100",
+        ),
+        (
+            r#""fallback": {"responseHeader""#,
+            r#""timeouts": {"responseHeader""#,
+            "$.weir.counters.timeouts",
+            r#"the name "timeouts""#,
+            "a guardrail's metric already",
+        ),
+        (
+            r#""fallback": {"responseHeader""#,
+            r#""fall back": {"responseHeader""#,
+            "$.weir.counters[\"fall back\"]",
+            r#"the name "fall back""#,
+            "1 to 64 letters",
+        ),
+        (
+            r#"{"responseHeader": "X-Fallback"}"#,
+            r#"{"responseHeader": "x-fallback", "status": 500}"#,
+            "$.weir.counters.fallback",
+            "an object of 2",
+            r#"or {"status": CODE}"#,
+        ),
+        (
+            r#"{"responseHeader": "X-Fallback"}"#,
+            r#"{"status": 429, "equals": "1"}"#,
+            "$.weir.counters.fallback",
+            "an object of 2",
+            r#"or {"status": CODE}"#,
+        ),
+        (
+            r#"{"responseHeader": "X-Fallback"}"#,
+            "{}",
+            "$.weir.counters.fallback",
+            "an object of 0",
+            r#"either {"responseHeader": NAME}"#,
+        ),
+        (
+            r#"{"responseHeader": "X-Fallback"}"#,
+            r#"{"responseHeader": ":status"}"#,
+            "$.weir.counters.fallback.responseHeader",
+            r#"":status""#,
+            "the name of a header",
+        ),
+        (
+            r#"{"responseHeader": "X-Fallback"}"#,
+            r#"{"responseHeader": "x-fallback", "equals": ""}"#,
+            "$.weir.counters.fallback.equals",
+            r#""""#,
+            "1 to 256 bytes",
+        ),
+        (
+            r#"{"responseHeader": "X-Fallback"}"#,
+            r#"{"responseHeader": "x-fallback", "equal": "1"}"#,
+            "$.weir.counters.fallback.equal",
+            "an unknown key",
+            r#""equals" (did you mean that?)"#,
+        ),
+        (r#""max": 1} }"#, r#""max": 101} }"#, "$.weir.scores.quality.max", "101", "between 0 and 100"),
+        (r#""max": 1} }"#, r#""max": 1, "min": -1} }"#, "$.weir.scores.quality.min", "-1", "between 0 and 100"),
+        (r#""max": 1} }"#, r#""max": 1, "min": 2} }"#, "$.weir.scores.quality.max", "1", "that is above min"),
+        (
+            r#""max": 1} }"#,
+            r#""most": 1} }"#,
+            "$.weir.scores.quality.most",
+            "an unknown key",
+            r#"responseHeader, min, max"#,
+        ),
+        (
+            r#"{"responseHeader": "X-Quality", "max": 1}"#,
+            r#"{"max": 1}"#,
+            "$.weir.scores.quality.responseHeader",
+            "nothing",
+            "the name of the header",
+        ),
+        (
+            r#""quality": {"#,
+            r#""the quality": {"#,
+            "$.weir.scores[\"the quality\"]",
+            r#"the name "the quality""#,
+            "1 to 64",
+        ),
+        (r#""status": [429, 503]"#, r#""status": 42"#, "$.weir.counters.busy.status", "42", "from 100 to 599"),
+        (
+            r#""status": [429, 503]"#,
+            r#""status": [429, "503"]"#,
+            "$.weir.counters.busy.status",
+            "an array of 2",
+            "from 100 to 599",
+        ),
+        (
+            r#""status": [429, 503]"#,
+            r#""status": []"#,
+            "$.weir.counters.busy.status",
+            "an array of 0",
+            "an array of 1 to 16",
+        ),
+        (
+            r#""busy": {"status": [429, 503]}"#,
+            r#""a": {"status": 1}, "b": {}, "c": {}, "d": {}, "e": {}, "f": {}, "g": {}, "h": {}"#,
+            "$.weir.counters",
+            "9 counters",
+            "at most 8 counters",
         ),
         (
             r#""metric": "errors", "ratio": 2.0, "max": "1%""#,
@@ -523,9 +640,9 @@ fn a_finding_has_the_line_and_the_column_of_its_place() {
     };
     assert_eq!(row(r#""ENABLED""#, r#""enabled""#), ("E-STATE", 5, 28));
     assert_eq!(row(r#""state": "ENABLED", "#, ""), ("E-STATE", 5, 17), "the flag that lacks it");
-    assert_eq!(row(r#""alpha": 0.01"#, r#""alpha": 0.01, "é": 1, "alpha": 0.02"#), ("E-UNKNOWN-KEY", 15, 22));
+    assert_eq!(row(r#""alpha": 0.01"#, r#""alpha": 0.01, "é": 1, "alpha": 0.02"#), ("E-UNKNOWN-KEY", 16, 22));
     let twice = findings(&GOOD.replacen(r#""alpha": 0.01"#, r#""alpha": 0.01, "alpha": 0.02"#, 1)).remove(0);
-    assert_eq!((twice.code.name(), twice.line, twice.column), ("E-DUPLICATE-KEY", 15, 22), "the later one's own place");
+    assert_eq!((twice.code.name(), twice.line, twice.column), ("E-DUPLICATE-KEY", 16, 22), "the later one's own place");
     assert_eq!(row(r#""flagd-v3","#, r#""flagd-v3""#), ("E-JSON", 11, 5));
     assert_eq!(
         findings(&GOOD.replacen(r#""ENABLED""#, "0", 1))[0].to_string(),

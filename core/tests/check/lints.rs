@@ -238,6 +238,11 @@ pub(crate) const ERRORS: &[(&str, &str)] = &[
            "rollouts": {"f": {"control": "a", "candidate": "b", "stages": [{"weight": "100%"}]}}}}"#,
     ),
     (
+        "E-METRIC",
+        r#"{"flags": {"f": {"state": "ENABLED", "variants": {"a": 1, "b": 2}}}, "weir": {"version": 1, "identity": [{"header": "u"}], "outputs": {"f": {"requestHeader": "x"}},
+           "rollouts": {"f": {"control": "a", "candidate": "b", "stages": [{"weight": "100%"}], "guardrails": [{"metric": "fallback", "ratio": 2}]}}}}"#,
+    ),
+    (
         "E-STAGES",
         r#"{"flags": {"f": {"state": "ENABLED", "variants": {"a": 1, "b": 2}}}, "weir": {"version": 1, "identity": [{"header": "u"}], "outputs": {"f": {"requestHeader": "x"}},
            "rollouts": {"f": {"control": "a", "candidate": "b", "stages": [{"weight": "50%"}]}}}}"#,

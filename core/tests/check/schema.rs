@@ -6,7 +6,8 @@ use weir_core::check::{Code, Finding, JSON_SCHEMA, Limits, Severity, examine};
 use super::{custom, findings, lints};
 
 /// What a schema can't say: names that must fit each other, keys that stand twice, sums, texts with a meaning; and what flagd's own schema lets pass.
-const UNSAID: [Code; 18] = [
+const UNSAID: [Code; 19] = [
+    Code::Metric,
     Code::Limit,
     Code::DefaultVariant,
     Code::Circle,
@@ -34,8 +35,9 @@ const TAKEN: &[(&str, &str)] = &[
     (r#""on": "yes""#, "variants of different kinds"),
 ];
 
-/// Values that a schema can't compare: names of headers are the same in any case of letters, and one duration is no shorter than another.
-const UNSAID_VALUES: [&str; 8] = [
+/// Values that a schema can't compare: names of headers are the same in any case of letters, and one duration is no shorter than another, one
+/// number above another.
+const UNSAID_VALUES: [&str; 9] = [
     "each source once",
     "not shorter than \"for\"",
     "from 1s to 1d",
@@ -43,6 +45,7 @@ const UNSAID_VALUES: [&str; 8] = [
     "$variant and $flag",
     "a name that no other guardrail of the rollout has",
     "a second at least",
+    "that is above min",
     "the same values would alarm again",
 ];
 

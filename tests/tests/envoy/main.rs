@@ -3,6 +3,7 @@
 
 mod always_true;
 mod bootstraps;
+mod counted;
 mod crashes;
 mod custom;
 mod drift;

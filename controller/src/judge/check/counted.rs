@@ -19,7 +19,7 @@ use crate::stats::real;
 const LEAST_ERRORS: u64 = 5;
 const LEAST_CELLS: u32 = 3;
 
-pub(super) fn check(case: Case<'_>, counter: Counter, guarded: &Guarded) -> Check {
+pub(super) fn check(case: Case<'_>, counter: &Counter, guarded: &Guarded) -> Check {
     let tolerated = case.memory.tolerated(case.situation, case.limit);
     let (sample, control) = case.memory.of_stage(counter);
     let candidate = sample.whole;
@@ -45,9 +45,9 @@ pub(super) fn check(case: Case<'_>, counter: Counter, guarded: &Guarded) -> Chec
 }
 
 /// Cells say where these came from, or at least where they can have.
-fn by_cell(counter: Counter) -> bool {
+fn by_cell(counter: &Counter) -> bool {
     match counter {
-        Counter::Errors | Counter::ServerErrors | Counter::Timeouts | Counter::Resets => true,
+        Counter::Errors | Counter::Named(_) | Counter::ServerErrors | Counter::Timeouts | Counter::Resets => true,
         Counter::ClientErrors | Counter::Cancelled => false,
     }
 }
@@ -103,7 +103,7 @@ fn beyond(case: Case<'_>, (sample, control): (&Sample, Tally), tolerated: Tolera
 }
 
 /// A broken limit tells the time of the fault, any other the stage.
-fn sentence(check: &Check, counter: Counter, tolerated: Tolerated, guarded: &Guarded, stage: Tally) -> String {
+fn sentence(check: &Check, counter: &Counter, tolerated: Tolerated, guarded: &Guarded, stage: Tally) -> String {
     let excursion = guarded.excursion();
     let broken = check.state.is_broken();
     let candidate = if broken { excursion.sum() } else { stage };
@@ -118,7 +118,10 @@ fn sentence(check: &Check, counter: Counter, tolerated: Tolerated, guarded: &Gua
             None => format!("({} tolerated)", percent(limit)),
         },
     };
-    let name = counter.name().replace('_', " ");
+    let name = match counter {
+        Counter::Named(name) => name.to_string(),
+        built_in => built_in.name().replace('_', " "),
+    };
     let tail = match (broken, by_cell(counter)) {
         (false, _) => String::new(),
         (true, true) => format!(", {} {name} in {} of 20 cells", count(check.errors), check.cells),

@@ -44,7 +44,7 @@ impl Case<'_> {
     fn check(self) -> Option<Check> {
         let mut check = match (&self.limit.bound, &self.watch.evidence) {
             (Bound::Ratio { counter, .. } | Bound::Max { counter, .. }, Evidence::Errors(guarded)) => {
-                counted::check(self, *counter, guarded)
+                counted::check(self, counter, guarded)
             }
             (Bound::Latency(ceiling), Evidence::Slow(slow)) => latency::check(self, *ceiling, slow),
             (Bound::LatencyRatio(multiple), Evidence::Slower(slower)) => slower::check(self, *multiple, slower),
