@@ -17,6 +17,7 @@ use weir_core::check::{Code, Finding};
 use weir_core::document::{Document, Flag, Rollout};
 
 use crate::judge::Limit;
+use crate::judge::analysis::Analysis;
 use crate::rollout::{Phase, RolloutState};
 
 /// What a new document would do to the rollouts.
@@ -37,7 +38,7 @@ pub fn review(old: &Document, new: &Document, states: &BTreeMap<String, RolloutS
         let (Some(rollout), Some(state)) = (&flag.rollout, states.get(&flag.key)) else { continue };
         let Some(hold) = Hold::of(flag, rollout, state, new) else { continue };
         hold.review(&mut review);
-        review_counters(&hold, state, (old, new), &mut review);
+        review_measures(&hold, state, (old, new), &mut review);
         if !hold.kept_by_default() {
             holding.push(flag.key.as_str());
         }
@@ -46,17 +47,19 @@ pub fn review(old: &Document, new: &Document, states: &BTreeMap<String, RolloutS
     review
 }
 
-/// What an attempt is judged by was fixed at its start; a counter that then counts something else, or nothing more, would look healthy.
-fn review_counters(hold: &Hold<'_>, state: &RolloutState, (old, new): (&Document, &Document), review: &mut Review) {
-    let limits = state.plan.iter().filter(|_| !hold.done).flat_map(|plan| &plan.policy.limits);
-    let names: BTreeSet<&str> = limits.filter_map(Limit::named).collect();
-    for name in names {
+/// What an attempt is judged by was fixed at its start; a counter or a score that then is another, or no more, would look healthy.
+fn review_measures(hold: &Hold<'_>, state: &RolloutState, (old, new): (&Document, &Document), review: &mut Review) {
+    let Some(plan) = state.plan.as_ref().filter(|_| !hold.done) else { return };
+    let analysis = plan.policy.analysis.as_deref();
+    let goals = analysis.iter().flat_map(|analysis| analysis.goals.keys()).map(String::as_str);
+    let counters: BTreeSet<&str> = plan.policy.limits.iter().filter_map(Limit::named).chain(goals).collect();
+    for name in counters {
         let of = |document: &Document| document.counters.iter().find(|counter| counter.name == name).cloned();
-        if of(old) != of(new) {
-            let found = if of(new).is_some() { "another counter" } else { "nothing" };
-            let allowed = format!("the counter as it is, which a guardrail of {} is on: {}", hold.key, hold.why());
-            review.conflicts.push(finding(&format!("$.weir.counters{}", diff::key(name)), found, allowed));
-        }
+        review.conflicts.extend(hold.measure("counter", name, (of(old), of(new))));
+    }
+    for name in analysis.map(Analysis::score_names).unwrap_or_default() {
+        let of = |document: &Document| document.scores.iter().find(|score| score.name == name).cloned();
+        review.conflicts.extend(hold.measure("score", name, (of(old), of(new))));
     }
 }
 
@@ -100,6 +103,16 @@ impl<'a> Hold<'a> {
         let next = new.flags.iter().find(|candidate| candidate.key == flag.key);
         let rollout = next.and_then(|flag| flag.rollout.as_ref());
         Some(Self { key: &flag.key, before: flag, old, done, attempt: state.attempt, flag: next, rollout })
+    }
+
+    /// What the attempt is judged by must go on to be the same. `measure`: `counter` or `score`.
+    fn measure<T: PartialEq>(&self, measure: &str, name: &str, (old, new): (Option<T>, Option<T>)) -> Option<Finding> {
+        if old == new {
+            return None;
+        }
+        let found = if new.is_some() { format!("another {measure}") } else { "nothing".to_owned() };
+        let allowed = format!("the {measure} as it is, by which {} is judged: {}", self.key, self.why());
+        Some(finding(&format!("$.weir.{measure}s{}", diff::key(name)), &found, allowed))
     }
 
     /// Everybody has the candidate, and the new document gives it to everybody by default.

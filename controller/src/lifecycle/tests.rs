@@ -16,11 +16,15 @@ fn text() -> Value {
                 "checkout": { "requestHeader": "x-weir-checkout" },
                 "banner": { "requestHeader": "x-weir-banner" }
             },
-            "counters": { "fallback": { "responseHeader": "x-fallback" }, "other": { "status": 429 } },
+            "counters": { "fallback": { "responseHeader": "x-fallback" }, "other": { "status": 429 }, "goal": { "status": 201 } },
+            "scores": { "quality": { "responseHeader": "x-quality" }, "drifting": { "responseHeader": "x-drift" },
+                "idle": { "responseHeader": "x-idle" } },
             "rollouts": { "checkout": {
                 "control": "stable", "candidate": "next", "salt": "weir/checkout",
                 "stages": [ { "weight": "5%", "for": "10m" }, { "weight": "100%", "for": "10m" } ],
-                "guardrails": [ { "metric": "errors", "ratio": 2.0, "max": "1%" }, { "metric": "fallback", "max": "1%" } ]
+                "guardrails": [ { "metric": "errors", "ratio": 2.0, "max": "1%" }, { "metric": "fallback", "max": "1%" } ],
+                "analysis": { "goals": { "goal": { "minimumEffect": "1%" } }, "scores": { "quality": { "minimumEffect": 0.1 } },
+                    "drift": { "of": { "score": "drifting" } } }
             } }
         }
     })
@@ -79,6 +83,16 @@ fn what_may_follow_while_users_are_on_a_candidate() {
         // The attempt is judged by the guardrails of its start.
         (vec![("/weir/counters/fallback", Value::Null), guardrails], &["$.weir.counters.fallback"], &[]),
         (vec![("/weir/counters/fallback", json!({ "status": 503 }))], &["$.weir.counters.fallback"], &[]),
+        (
+            vec![
+                ("/weir/counters/goal", json!({ "status": 200 })),
+                ("/weir/scores/quality/max", json!(1)),
+                ("/weir/scores/drifting/max", json!(1)),
+                ("/weir/scores/idle", Value::Null),
+            ],
+            &["$.weir.counters.goal", "$.weir.scores.drifting", "$.weir.scores.quality"],
+            &[],
+        ),
         (vec![NO_ROLLOUT], &["$.weir.rollouts.checkout"], &["$.weir.rollouts.checkout"]),
         (vec![NO_ROLLOUT, default("next")], &["$.flags.checkout.defaultVariant", "$.weir.rollouts.checkout"], &[]),
         (vec![default("next")], &["$.flags.checkout.defaultVariant"], &[]),

@@ -2,7 +2,8 @@
 //! form and its ranges, which are the same in both places; a document may ask only for what this version counts.
 
 use super::MAX_NAME_BYTES;
-use super::fields::Fields;
+use super::fields::{Fields, nearest};
+use super::flags::quoted;
 use crate::analysis::{Action, Analysis, Bar, Better, Drift, Goal, Segments, Shadow, Source};
 use crate::code::Code;
 use crate::finding::{Findings, Path};
@@ -22,26 +23,36 @@ const LEAST_WINDOW: Span = Span::from_ms(1_000);
 
 /// Where an analysis stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum Place<'a> {
     /// In a flag document: what it asks for must be counted by proxies.
-    Document,
+    Document(Named<'a>),
     /// Beside a recorded history, which may have anything.
     File,
 }
 
+/// What a document's proxies count by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Named<'a> {
+    /// `weir.counters`: what a goal may be.
+    pub(super) counters: &'a [String],
+    /// `weir.scores`.
+    pub(super) scores: &'a [String],
+}
+
 /// Reads an analysis; `None` if it is no object.
-pub(super) fn read(json: &Json, path: &Path<'_>, place: Place, findings: &mut Findings) -> Option<Analysis> {
+pub(super) fn read(json: &Json, path: &Path<'_>, place: Place<'_>, findings: &mut Findings) -> Option<Analysis> {
     let fields = Fields::read(json, path, &["goals", "scores", "segments", "drift", "shadow"], findings)?;
-    if place == Place::Document {
-        for (key, what) in
-            [("goals", "goals are"), ("scores", "scores are"), ("segments", "segments are"), ("shadow", "mirroring is")]
-        {
-            fields.refuse_later(key, what, findings);
+    let (counters, scores) = match place {
+        Place::Document(Named { counters, scores }) => {
+            fields.refuse_later("segments", "segments are", findings);
+            fields.refuse_later("shadow", "mirroring is", findings);
+            (Some(counters), Some(scores))
         }
-    }
+        Place::File => (None, None),
+    };
     Some(Analysis {
-        goals: goals(&fields, "goals", findings),
-        scores: goals(&fields, "scores", findings),
+        goals: goals(&fields, "goals", counters, findings),
+        scores: goals(&fields, "scores", scores, findings),
         segments: part(&fields, "segments", findings, segments),
         shadow: part(&fields, "shadow", findings, shadow),
         drift: part(&fields, "drift", findings, |json, path, findings| drift(json, path, place, findings)),
@@ -58,7 +69,8 @@ fn part<T>(
     read(json, &fields.path.key(key), findings)
 }
 
-fn goals(fields: &Fields<'_>, key: &str, findings: &mut Findings) -> Vec<(String, Goal)> {
+/// `counted`: the names that there are to choose from, if not any.
+fn goals(fields: &Fields<'_>, key: &str, counted: Option<&[String]>, findings: &mut Findings) -> Vec<(String, Goal)> {
     let Some(json) = fields.object(key, findings) else { return Vec::new() };
     let path = fields.path.key(key);
     let Some(named) = Fields::any(json, &path, findings) else { return Vec::new() };
@@ -73,9 +85,24 @@ fn goals(fields: &Fields<'_>, key: &str, findings: &mut Findings) -> Vec<(String
             let found = format_args!("a name of {} bytes", name.len());
             findings.add(Code::Name, &place.name(), found, format!("1 to {MAX_NAME_BYTES} bytes"));
         }
+        if let Some(allowed) = counted.and_then(|counted| not_counted(name, key, counted)) {
+            findings.add(Code::Metric, &place.name(), format_args!("{name:?}"), allowed);
+        }
         goals.extend(goal(json, &place, key == "goals", findings).map(|goal| (name.to_owned(), goal)));
     }
     goals
+}
+
+/// What there is to choose from, if the name is not among it. A goal is a counter.
+fn not_counted(name: &str, key: &str, counted: &[String]) -> Option<String> {
+    if counted.iter().any(|known| known == name) {
+        return None;
+    }
+    let under = if key == "goals" { "counters" } else { "scores" };
+    let known: Vec<&str> = counted.iter().map(String::as_str).collect();
+    let near = nearest(name, &known).map(|near| format!("{near:?} (did you mean that?), ")).unwrap_or_default();
+    let known = if known.is_empty() { "which has none".to_owned() } else { quoted(counted) };
+    Some(format!("{near}a name under weir.{under}: {known}"))
 }
 
 fn goal(json: &Json, path: &Path<'_>, is_share: bool, findings: &mut Findings) -> Option<Goal> {
@@ -120,7 +147,7 @@ fn shadow(json: &Json, path: &Path<'_>, findings: &mut Findings) -> Option<Shado
     })
 }
 
-fn drift(json: &Json, path: &Path<'_>, place: Place, findings: &mut Findings) -> Option<Drift> {
+fn drift(json: &Json, path: &Path<'_>, place: Place<'_>, findings: &mut Findings) -> Option<Drift> {
     let known = ["of", "distance", "window", "values", "reference", "action", "cooldown"];
     let fields = Fields::read(json, path, &known, findings)?;
     let default = Drift::default();
@@ -152,31 +179,27 @@ fn drift(json: &Json, path: &Path<'_>, place: Place, findings: &mut Findings) ->
     })
 }
 
-fn source(fields: &Fields<'_>, place: Place, findings: &mut Findings) -> Source {
-    let allowed = match place {
-        Place::Document => "\"latency\" (scores are not supported in this version)",
-        Place::File => "\"latency\" or {\"score\": NAME}",
-    };
+fn source(fields: &Fields<'_>, place: Place<'_>, findings: &mut Findings) -> Source {
+    const ALLOWED: &str = "\"latency\" or {\"score\": NAME}";
     let path = fields.path.key("of");
-    match fields.get("of") {
-        None => Source::Latency,
-        Some(json) if json.as_str() == Some("latency") => Source::Latency,
+    let name = match fields.get("of") {
+        None => return Source::Latency,
+        Some(json) if json.as_str() == Some("latency") => return Source::Latency,
         Some(json @ Json::Object(_)) => {
-            let inner = Fields::read(json, &path, &["score"], findings);
-            if place == Place::Document {
-                fields.refuse_as(Code::Unsupported, "of", allowed, findings);
-            }
-            let name = inner.and_then(|inner| inner.string("score", findings));
-            if name.is_none_or(str::is_empty) && place == Place::File {
-                fields.refuse("of", allowed, findings);
-            }
-            name.map_or(Source::Latency, |name| Source::Score(name.to_owned()))
+            Fields::read(json, &path, &["score"], findings).and_then(|inner| inner.string("score", findings))
         }
-        Some(_) => {
-            fields.refuse("of", allowed, findings);
-            Source::Latency
-        }
+        Some(_) => None,
+    };
+    let Some(name) = name.filter(|name| !name.is_empty()) else {
+        fields.refuse("of", ALLOWED, findings);
+        return Source::Latency;
+    };
+    if let Place::Document(named) = place
+        && let Some(allowed) = not_counted(name, "scores", named.scores)
+    {
+        findings.add(Code::Metric, &path.key("score"), format_args!("{name:?}"), allowed);
     }
+    Source::Score(name.to_owned())
 }
 
 /// Bins as in an observation: `{"LOWER": [WIDTH, COUNT]}`.

@@ -173,8 +173,8 @@ pub(super) fn variant_names(variants: &[Variant]) -> Vec<String> {
 }
 
 /// The names in quotes, the first ten of many.
-pub(super) fn quoted(names: &[String]) -> String {
-    let mut text = names.iter().take(10).map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
+pub(super) fn quoted<T: AsRef<str>>(names: &[T]) -> String {
+    let mut text = names.iter().take(10).map(|name| format!("{:?}", name.as_ref())).collect::<Vec<_>>().join(", ");
     if names.len() > 10 {
         text.push_str(", …");
     }

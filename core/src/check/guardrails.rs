@@ -1,6 +1,7 @@
 //! Guardrails: what is limited, by a ratio to control, a ceiling, or both (custom checks are `custom`'s); and what follows when time is up.
 
 use super::fields::{Fields, nearest};
+use super::flags::quoted;
 use super::{MAX_GUARDRAILS, custom};
 use crate::code::Code;
 use crate::finding::{Findings, Path};
@@ -85,10 +86,6 @@ fn metrics(found: Option<&str>, counters: &[String]) -> String {
     let near = found.and_then(|found| nearest(found, &[known.as_slice(), &["latency"]].concat()));
     let near = near.map(|near| format!("{near:?} (did you mean that?), ")).unwrap_or_default();
     format!("{near}\"latency\" or one of {} (weir.counters may name more)", quoted(&known))
-}
-
-fn quoted(names: &[&str]) -> String {
-    names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ")
 }
 
 fn counted(fields: &Fields<'_>, counter: Counter, findings: &mut Findings) -> Metric {

@@ -1,6 +1,6 @@
 //! Rollouts: who is control, who is candidate, the stages, and the policy that the judge goes by.
 
-use super::analysis;
+use super::analysis::{self, Named};
 use super::fields::Fields;
 use super::flags::{quoted, variant_names};
 use super::guardrails::{guardrails, inconclusive, longest};
@@ -29,10 +29,12 @@ pub(super) fn read(weir: &Fields<'_>, document: &mut Document, findings: &mut Fi
         return;
     }
     let counters: Vec<String> = document.counters.iter().map(|counter| counter.name.clone()).collect();
+    let scores: Vec<String> = document.scores.iter().map(|score| score.name.clone()).collect();
+    let named = Named { counters: &counters, scores: &scores };
     for (key, json) in fields.iter() {
         let place = path.key(key);
         let flag = find(document, key, &place, findings);
-        let rollout = rollout((key, json), flag.as_deref(), &counters, &place, findings);
+        let rollout = rollout((key, json), flag.as_deref(), named, &place, findings);
         let Some(flag) = flag else { continue };
         if flag.output.is_none() {
             findings.add(
@@ -49,7 +51,7 @@ pub(super) fn read(weir: &Fields<'_>, document: &mut Document, findings: &mut Fi
 fn rollout(
     (key, json): (&str, &Json),
     flag: Option<&Flag>,
-    counters: &[String],
+    named: Named<'_>,
     path: &Path<'_>,
     findings: &mut Findings,
 ) -> Option<Rollout> {
@@ -80,7 +82,7 @@ fn rollout(
         fields.refuse("salt", format!("1 to {MAX_NAME_BYTES} bytes"), findings);
     }
     let stages = stages(&fields, findings);
-    let policy = policy(&fields, counters, findings);
+    let policy = policy(&fields, named, findings);
     Some(Rollout {
         control: control?.to_owned(),
         candidate: candidate?.to_owned(),
@@ -155,23 +157,23 @@ fn stage(json: &Json, last: bool, path: &Path<'_>, findings: &mut Findings) -> O
     Some(Stage { weight: weight?, lasts, max_duration: longest(&fields, lasts, findings) })
 }
 
-fn policy(fields: &Fields<'_>, counters: &[String], findings: &mut Findings) -> Policy {
+fn policy(fields: &Fields<'_>, named: Named<'_>, findings: &mut Findings) -> Policy {
     let default = Policy::default();
     Policy {
         alpha: fields.number("alpha", 1e-6, 0.2, findings).unwrap_or(default.alpha),
         baseline: baseline(fields, findings),
         advance: advance(fields, findings),
         settle: fields.span("settle", findings).unwrap_or(default.settle),
-        guardrails: guardrails(fields, counters, findings).unwrap_or(default.guardrails),
+        guardrails: guardrails(fields, named.counters, findings).unwrap_or(default.guardrails),
         max_duration: longest(fields, Span::default(), findings),
         inconclusive: inconclusive(fields, findings).unwrap_or_default(),
-        analysis: analysis(fields, findings),
+        analysis: analysis(fields, named, findings),
     }
 }
 
-fn analysis(fields: &Fields<'_>, findings: &mut Findings) -> Option<Box<Analysis>> {
+fn analysis(fields: &Fields<'_>, named: Named<'_>, findings: &mut Findings) -> Option<Box<Analysis>> {
     let json = fields.object("analysis", findings)?;
-    analysis::read(json, &fields.path.key("analysis"), analysis::Place::Document, findings).map(Box::new)
+    analysis::read(json, &fields.path.key("analysis"), analysis::Place::Document(named), findings).map(Box::new)
 }
 
 /// The most requests that a policy may ask for: a thousand million.

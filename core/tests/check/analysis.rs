@@ -87,3 +87,19 @@ fn a_document_has_the_same_form() {
     assert_eq!(analysis, Some(&check_analysis(&format!(r#"{{"drift": {drift}}}"#)).unwrap()));
     assert_eq!(check(GOOD).unwrap().flags[0].rollout.as_ref().unwrap().policy.analysis, None);
 }
+
+#[test]
+fn a_document_s_goals_and_scores_are_what_its_proxies_count() {
+    let with =
+        |analysis: &str| GOOD.replacen(r#""alpha": 0.01"#, &format!(r#""alpha": 0.01, "analysis": {analysis}"#), 1);
+    let good = r#"{"goals":{"fallback":{"minimumEffect":"1%","better":"lower"}},"scores":{"quality":{"minimumEffect":0.1}},
+        "drift":{"of":{"score":"quality"}}}"#;
+    let document = check(&with(good)).unwrap();
+    let analysis = document.flags[0].rollout.as_ref().unwrap().policy.analysis.as_deref();
+    assert_eq!(analysis, Some(&check_analysis(good).unwrap()));
+    let bad = r#"{"goals":{"fallbak":{"minimumEffect":"1%"}},"scores":{"fallback":{"minimumEffect":1}},"drift":{"of":{"score":"qualty"}}}"#;
+    let allowed: Vec<String> = check(&with(bad)).unwrap_err().into_iter().map(|finding| finding.allowed).collect();
+    let counters = "\"fallback\" (did you mean that?), a name under weir.counters: \"fallback\", \"busy\"";
+    let scores = "a name under weir.scores: \"quality\"";
+    assert_eq!(allowed, [counters, scores, &format!("\"quality\" (did you mean that?), {scores}")]);
+}

@@ -468,16 +468,23 @@ pub(crate) fn rows() -> Vec<Row> {
         (
             r#""alpha": 0.01"#,
             r#""alpha": 0.01, "analysis": {"goals": {"purchase": {"minimumEffect": 0.01}}}"#,
-            &format!("{rollout}.analysis.goals"),
-            "an object of 1",
-            "goals are not supported in this version",
+            &format!("{rollout}.analysis.goals.purchase"),
+            "\"purchase\"",
+            "a name under weir.counters: \"fallback\", \"busy\"",
         ),
         (
             r#""alpha": 0.01"#,
-            r#""alpha": 0.01, "analysis": {"scores": {}}"#,
-            &format!("{rollout}.analysis.scores"),
-            "an object of 0",
-            "scores are not supported in this version",
+            r#""alpha": 0.01, "analysis": {"scores": {"basket": {"minimumEffect": 0.1}}}"#,
+            &format!("{rollout}.analysis.scores.basket"),
+            "\"basket\"",
+            "a name under weir.scores: \"quality\"",
+        ),
+        (
+            r#""alpha": 0.01"#,
+            r#""alpha": 0.01, "analysis": {"scores": {"basket": {"minimumEffect": 0}}}"#,
+            &format!("{rollout}.analysis.scores.basket.minimumEffect"),
+            "0",
+            "between 0.000001 and 1000000000000",
         ),
         (
             r#""alpha": 0.01"#,
@@ -496,9 +503,9 @@ pub(crate) fn rows() -> Vec<Row> {
         (
             r#""alpha": 0.01"#,
             r#""alpha": 0.01, "analysis": {"drift": {"of": {"score": "basket"}}}"#,
-            &format!("{rollout}.analysis.drift.of"),
-            "an object of 1",
-            "scores are not supported in this version",
+            &format!("{rollout}.analysis.drift.of.score"),
+            "\"basket\"",
+            "a name under weir.scores: \"quality\"",
         ),
         (
             r#""alpha": 0.01"#,

@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use serde_json::json;
 use weir_controller::clock::Clock;
+use weir_controller::judge::Verdict;
+use weir_controller::judge::analysis::RemarkState;
 use weir_controller::observation::{FlagCounts, Observation};
 use weir_controller::observe::{Cumulative, Directory, Observer, ObserverSettings, merge};
+use weir_controller::report::Status;
 use weir_tests::document::{self, FLAG, rollout as rollout_of};
 use weir_tests::envoy::Envoy;
 use weir_tests::load::{Load, Plan, Record, Who};
@@ -13,7 +16,7 @@ use weir_tests::upstream::{FALLBACK_HEADER, Faults, SCORE_HEADER};
 
 use crate::pusher::{Pusher, percent};
 use crate::stage::Upstreams;
-use crate::whole::{Whole, finish, requests};
+use crate::whole::{Whole, finish, requests, rollout as rollout_status, why};
 
 const RATE: f64 = 400.0;
 const USERS: u32 = 500;
@@ -96,6 +99,34 @@ async fn a_counter_of_the_document_rolls_back_by_its_name() {
     let last = rollout.last.expect("a decision");
     assert_eq!((last.kind.as_str(), last.actor.as_str()), ("rollback", "judge"), "{last:?}");
     assert!(last.sentence.contains("fallback") && last.sentence.contains("of 20 cells"), "{}", last.sentence);
+    finish(load).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_goal_that_is_worse_and_a_score_that_is_a_tie_are_told_live_and_hold_the_stage() {
+    let mut document = document::checkout();
+    document["weir"]["counters"] = json!({ "fallback": { "responseHeader": FALLBACK_HEADER } });
+    document["weir"]["scores"] = json!({ "quality": { "responseHeader": SCORE_HEADER, "max": 2 } });
+    let rollout = rollout_of(&mut document);
+    rollout["stages"] = json!([{ "weight": "50%", "for": "2s" }, { "weight": "100%", "for": "1s" }]);
+    rollout["analysis"] = json!({
+        "goals": { "fallback": { "minimumEffect": "5%", "better": "lower" } },
+        "scores": { "quality": { "minimumEffect": 0.1 } },
+    });
+    let whole = Whole::start(2, &document).await;
+    let same = Faults { score: 1_000_000, ..Faults::fallbacks(0.02) };
+    whole.upstreams.control.order(same);
+    whole.upstreams.candidate.order(Faults { score: 1_000_000, ..Faults::fallbacks(0.3) });
+    let load = whole.load(RATE);
+    whole.order("start").await;
+    let worse = |status: &Status| why(rollout_status(status)) == "GoalWorse";
+    let status = whole.until("a goal is worse", worse).await;
+    let ruling = rollout_status(&status).ruling.clone().expect("a ruling");
+    assert!(ruling.asks && ruling.verdict == Verdict::Hold, "{}", ruling.sentence);
+    let state = |name: &str| ruling.remarks.iter().find(|remark| remark.name == name).map(|remark| remark.state);
+    assert_eq!(state("goal fallback"), Some(RemarkState::Worse), "{:#?}", ruling.remarks);
+    assert_eq!(state("score quality"), Some(RemarkState::Tie), "{:#?}", ruling.remarks);
+    whole.for_ticks(4, "a person is asked", |status| rollout_status(status).weight_ppm == 500_000).await;
     finish(load).await;
 }
 

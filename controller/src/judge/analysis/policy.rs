@@ -1,7 +1,7 @@
 //! [`Analysis`]: what an attempt is looked at for beside its guardrails, in the form that is stored with it. The form that people write, its
 //! ranges and its defaults are core's; knows no counts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use weir_core::analysis as form;
@@ -26,6 +26,18 @@ pub struct Analysis {
     /// Another distribution than the reference.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub drift: Option<DriftPolicy>,
+}
+
+impl Analysis {
+    /// Every score that is looked at.
+    #[must_use]
+    pub fn score_names(&self) -> BTreeSet<&str> {
+        let drifting = self.drift.as_ref().and_then(|drift| match &drift.of {
+            Source::Score(name) => Some(name.as_str()),
+            Source::Latency => None,
+        });
+        self.scores.keys().map(String::as_str).chain(drifting).collect()
+    }
 }
 
 /// A goal or a score.
