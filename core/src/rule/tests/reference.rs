@@ -224,9 +224,7 @@ fn eager(name: &str, arguments: &[Json], data: &Data<'_>) -> Outcome {
             let there = f64::from(u8::try_from(keys.len() - absent.len()).unwrap());
             Json::Array(if there >= number(0) { Vec::new() } else { absent })
         }
-        "fractional" => {
-            fractional::apply(&values, &Question::new("flag", data.root).hashing(data.hashing)).owned()
-        }
+        "fractional" => fractional::apply(&values, &Question::new("flag", data.root).hashing(data.hashing)).owned(),
         other => return Err(RuleError::UnknownOperator(other.to_owned())),
     })
 }
