@@ -53,9 +53,8 @@ impl Hasher for Fold {
 /// into the one before; and the last eight bytes are read as they lie, over those before them, so that only texts shorter than that go by their length.
 #[inline]
 fn digest(bytes: &[u8]) -> u64 {
-    let Some(last) = bytes.last_chunk::<8>() else { return few(bytes) };
-    let (words, _) = bytes.as_chunks::<8>();
-    let (mut sum, mut power) = (u64::from_le_bytes(*last), ODD);
+    let (words, rest) = bytes.as_chunks::<8>();
+    let (mut sum, mut power) = (bytes.last_chunk().map_or_else(|| few(rest), |last| u64::from_le_bytes(*last)), ODD);
     for word in words {
         sum = sum.wrapping_add(u64::from_le_bytes(*word).wrapping_mul(power));
         power = power.wrapping_mul(ODD);
