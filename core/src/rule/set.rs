@@ -155,7 +155,7 @@ mod tests {
             |i| format!("user-{i}"),
             |i| format!("user-{i}@example.com"),
             |i| format!("{i:08}"),
-            |i| format!("{:08x}-{:04x}-4000-8000-0123456789ab", i.wrapping_mul(0x9e37_79b1) as u32, i % 7),
+            |i| format!("{:08x}-{:04x}-4000-8000-0123456789ab", i.wrapping_mul(0x9e37_79b1) & 0xffff_ffff, i % 7),
             |i| format!("urn:example:tenants:eu:users:{i:016}"),
         ];
         for shape in shapes {
