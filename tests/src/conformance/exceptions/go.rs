@@ -86,7 +86,7 @@ pub(super) const EXCEPTIONS: &[Exception] = &[
         name: "empty-text-is-there",
         why: "missing and missing_some count \"\" as there",
         always: true,
-        at: alike::ANY_MISSING,
+        at: At::Step(|step| alike::missing(step, |value| value.is_none_or(|value| *value == Json::Null))),
     },
     alike::DEFAULT_FOR_NULL,
     Exception {
