@@ -123,32 +123,66 @@ impl fmt::Display for Path<'_> {
 /// At most so many findings of each severity are kept of one document: enough to mend it, bounded when somebody feeds us noise.
 const MOST: usize = 1_000;
 
+/// How many findings there are of each severity.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    errors: usize,
+    defects: usize,
+    warnings: usize,
+}
+
+impl Counts {
+    pub(crate) const fn of(&self, severity: Severity) -> usize {
+        match severity {
+            Severity::Error => self.errors,
+            Severity::Defect => self.defects,
+            Severity::Warning => self.warnings,
+        }
+    }
+
+    pub(crate) const fn all(&self) -> usize {
+        self.errors.saturating_add(self.defects).saturating_add(self.warnings)
+    }
+
+    /// One more; how many there were before.
+    fn add(&mut self, severity: Severity) -> usize {
+        let count = match severity {
+            Severity::Error => &mut self.errors,
+            Severity::Defect => &mut self.defects,
+            Severity::Warning => &mut self.warnings,
+        };
+        let before = *count;
+        *count = before.saturating_add(1);
+        before
+    }
+}
+
 /// The findings of a document so far.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
     found: Vec<(Finding, Spot)>,
-    errors: usize,
-    defects: usize,
-    warnings: usize,
+    /// Those too that are not kept.
+    counts: Counts,
     already: Option<Finding>,
 }
 
 impl Findings {
     pub(crate) fn add(&mut self, code: Code, path: &Path<'_>, found: impl fmt::Display, allowed: impl Into<String>) {
-        let count = match code.severity() {
-            Severity::Error => &mut self.errors,
-            Severity::Defect => &mut self.defects,
-            Severity::Warning => &mut self.warnings,
-        };
-        if *count < MOST {
-            *count = count.saturating_add(1);
+        if self.counts.add(code.severity()) < MOST {
             self.found.push((Finding::new(code, path.to_string(), found.to_string(), allowed), path.spot()));
         }
     }
 
     /// One whose place is known already, and the only one.
     pub(crate) fn add_placed(&mut self, finding: Finding) {
+        self.counts = Counts::default();
+        self.counts.add(finding.severity);
         self.already = Some(finding);
+    }
+
+    /// How many were found, those too that are not kept.
+    pub(crate) const fn counts(&self) -> Counts {
+        self.counts
     }
 
     pub(crate) const fn is_empty(&self) -> bool {
@@ -203,6 +237,8 @@ mod tests {
         for _ in 0..5_000 {
             findings.add(Code::Value, &Path::Root, 1, "2");
         }
-        assert_eq!(findings.unplaced().len(), MOST);
+        findings.add(Code::Unused, &Path::Root, 1, "2");
+        assert_eq!((findings.counts().of(Severity::Error), findings.counts().of(Severity::Warning)), (5_000, 1));
+        assert_eq!(findings.unplaced().len(), MOST + 1);
     }
 }

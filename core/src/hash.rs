@@ -10,80 +10,87 @@ use sha2::{Digest, Sha256};
 const C1: u32 = 0xcc9e_2d51;
 const C2: u32 = 0x1b87_3593;
 
-/// A hash in progress: bytes may come in any number of parts, without being joined first.
+/// A hash in progress: bytes may come in any number of parts, without being joined first. All of it is inlined, so that the state of a hash over three or four
+/// short parts stays in registers.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Murmur3 {
     state: u32,
-    /// Up to three bytes that fill no block yet, from the lowest.
-    tail: u32,
+    /// Up to three bytes that fill no block yet, from the lowest. Twice as wide as a block, so that four bytes more fit above them and no part needs to know
+    /// where in a block it begins.
+    pending: u64,
     length: u32,
 }
 
 impl Murmur3 {
     /// Takes more bytes.
-    #[inline]
+    #[inline(always)]
     pub fn put(&mut self, bytes: &[u8]) {
-        let pending = (self.length & 3) << 3;
-        self.length = self.length.wrapping_add(low(bytes.len()));
         let (words, rest) = bytes.as_chunks::<4>();
-        if pending == 0 {
-            for word in words {
-                self.mix(u32::from_le_bytes(*word));
-            }
-        } else {
-            for word in words {
-                self.shift_in(u32::from_le_bytes(*word), pending);
-            }
+        for word in words {
+            self.put_word(u64::from(u32::from_le_bytes(*word)));
         }
-        match *rest {
-            [] => {}
-            [a] => self.put_few(u32::from(a), 8, pending),
-            [a, b] => self.put_few(u32::from_le_bytes([a, b, 0, 0]), 16, pending),
-            [a, b, c, ..] => self.put_few(u32::from_le_bytes([a, b, c, 0]), 24, pending),
-        }
+        // The last bytes are read with those before them, which are shifted out: one load instead of a branch for each count.
+        let few = bits_of(low(rest.len()));
+        let word = match bytes.last_chunk::<4>() {
+            Some(last) => u64::from(u32::from_le_bytes(*last)) >> 32_u32.wrapping_sub(few),
+            None => rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+        };
+        self.put_few(word, low(rest.len()));
     }
 
     /// Takes one byte more.
-    #[inline]
+    #[inline(always)]
     pub fn put_byte(&mut self, byte: u8) {
-        let pending = (self.length & 3) << 3;
-        self.length = self.length.wrapping_add(1);
-        self.put_few(u32::from(byte), 8, pending);
+        self.put_few(u64::from(byte), 1);
     }
 
-    /// Less than a word, of so many bits.
-    #[inline]
-    fn put_few(&mut self, word: u32, bits: u32, pending: u32) {
-        if pending.saturating_add(bits) < 32 {
-            self.tail |= word << pending;
-        } else {
-            self.shift_in(word, pending);
+    /// Four bytes.
+    #[inline(always)]
+    fn put_word(&mut self, word: u64) {
+        self.pending |= word << bits_of(self.length);
+        self.length = self.length.wrapping_add(4);
+        self.mix();
+    }
+
+    /// Up to three bytes.
+    #[inline(always)]
+    fn put_few(&mut self, word: u64, count: u32) {
+        let before = self.length & 3;
+        self.pending |= word << bits_of(before);
+        self.length = self.length.wrapping_add(count);
+        if before.wrapping_add(count) > 3 {
+            self.mix();
         }
     }
 
-    /// A block that begins with the pending bits; as many of the word's own are pending after it.
-    #[inline]
-    fn shift_in(&mut self, word: u32, pending: u32) {
-        self.mix(self.tail | word << pending);
-        self.tail = word >> 32_u32.wrapping_sub(pending);
-    }
-
-    #[inline]
-    fn mix(&mut self, block: u32) {
-        self.state = (self.state ^ scramble(block)).rotate_left(13).wrapping_mul(5).wrapping_add(0xe654_6b64);
+    /// The lower four of the pending bytes are a block.
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "the lower half is what is meant")]
+    fn mix(&mut self) {
+        let block = scramble(self.pending as u32);
+        self.pending >>= 32;
+        self.state = (self.state ^ block).rotate_left(13).wrapping_mul(5).wrapping_add(0xe654_6b64);
     }
 
     /// The hash of all bytes so far.
     #[inline]
     #[must_use]
+    #[expect(clippy::cast_possible_truncation, reason = "fewer than four bytes are pending")]
     pub fn finish(self) -> u32 {
-        let mut h = self.state ^ scramble(self.tail) ^ self.length;
+        let mut h = self.state ^ scramble(self.pending as u32) ^ self.length;
         h = (h ^ (h >> 16)).wrapping_mul(0x85eb_ca6b);
         h = (h ^ (h >> 13)).wrapping_mul(0xc2b2_ae35);
         h ^ (h >> 16)
     }
 }
 
+/// The bits of so many bytes in a block.
+#[inline]
+const fn bits_of(bytes: u32) -> u32 {
+    (bytes & 3) << 3
+}
+
+#[inline]
 fn scramble(block: u32) -> u32 {
     block.wrapping_mul(C1).rotate_left(15).wrapping_mul(C2)
 }
@@ -132,8 +139,8 @@ mod tests {
             let block = u32::from_le_bytes(chunk.try_into().unwrap());
             state = (state ^ scramble(block)).rotate_left(13).wrapping_mul(5).wrapping_add(0xe654_6b64);
         }
-        let tail = chunks.remainder().iter().rev().fold(0, |tail, byte| tail << 8 | u32::from(*byte));
-        Murmur3 { state, tail, length: u32::try_from(bytes.len()).unwrap() }.finish()
+        let tail = chunks.remainder().iter().rev().fold(0, |tail, byte| tail << 8 | u64::from(*byte));
+        Murmur3 { state, pending: tail, length: u32::try_from(bytes.len()).unwrap() }.finish()
     }
 
     #[test]

@@ -16,6 +16,8 @@ const TAKEN: [(&str, &str, &str); 4] = [
     ("open-feature-flagd", "flagd-testbed/flags", "testbed/flags"),
     ("open-feature-flagd", "schemas/json/test", "schemas"),
 ];
+/// flagd's schema itself, in its two files.
+const SCHEMAS: [&str; 2] = ["flags.json", "targeting.json"];
 const JSONLOGIC: (&str, &str, &str) = ("jsonlogic-rs", "tests/data/tests.json", "jsonlogic/tests.json");
 
 /// Writes the bundle, a JSON object of texts by name; gives its path.
@@ -34,6 +36,9 @@ pub(crate) fn bundle(workspace: &Workspace) -> Result<PathBuf> {
     let mut texts = BTreeMap::new();
     for (package, from, to) in TAKEN {
         take(&source(package)?.join(from), to, &mut texts)?;
+    }
+    for file in SCHEMAS {
+        texts.insert(format!("schema/{file}"), read(&source("open-feature-flagd")?.join("schemas/json").join(file))?);
     }
     let (package, from, to) = JSONLOGIC;
     texts.insert(to.to_owned(), read(&source(package)?.join(from))?);

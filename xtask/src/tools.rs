@@ -190,7 +190,7 @@ fn debian(target: &Path, package: &str, program: &str) -> Result<PathBuf> {
         }
     }
     std::fs::create_dir_all(&partial)?;
-    succeed(Command::new("apt-get").args(["download", "-qq", package]).current_dir(&partial))?;
+    download(&partial, package)?;
     let packages = std::fs::read_dir(&partial)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
     let [file] = packages.as_slice() else { bail!("apt-get left {} files for {package}", packages.len()) };
     succeed(Command::new("dpkg-deb").arg("-x").arg(file).arg(&partial))?;
@@ -199,6 +199,25 @@ fn debian(target: &Path, package: &str, program: &str) -> Result<PathBuf> {
         bail!("{package} was unpacked, but {} does not run on this machine", binary.display());
     }
     Ok(binary)
+}
+
+/// With the machine's own lists of packages; where it has none, or old ones, with lists fetched beside the others of our tools.
+fn download(into: &Path, package: &str) -> Result<()> {
+    let apt = |options: &[String], arguments: &[&str]| {
+        succeed(Command::new("apt-get").args(options).args(arguments).current_dir(into).stderr(Stdio::null()))
+    };
+    if apt(&[], &["download", "-qq", package]).is_ok() {
+        return Ok(());
+    }
+    let own = into.with_file_name("apt");
+    for needed in ["lists/partial", "cache/archives/partial"] {
+        std::fs::create_dir_all(own.join(needed))?;
+    }
+    let option = |name: &str, directory: &str| format!("-oDir::{name}={}", own.join(directory).display());
+    let options = [option("State::Lists", "lists"), option("Cache", "cache")];
+    eprintln!("the machine's lists of packages don't do: fetching them under {}", own.display());
+    apt(&options, &["update", "-qq"])?;
+    apt(&options, &["download", "-qq", package])
 }
 
 /// `--target` touches no environment, but a distribution that manages its own Python refuses even that without

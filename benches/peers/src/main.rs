@@ -21,7 +21,9 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Parser;
 
-use engines::{Engine, datalogic, flagd, launchdarkly, unleash, weir};
+use engines::{Engine, weir};
+#[cfg(feature = "others")]
+use engines::{datalogic, flagd, launchdarkly, unleash};
 use report::Report;
 use timing::Timing;
 
@@ -46,16 +48,22 @@ fn main() -> Result<()> {
     let mut report = Report::new();
     engine::<weir::Laid>(&mut timing, &mut report)?;
     engine::<weir::AsJson>(&mut timing, &mut report)?;
-    engine::<unleash::Unleash>(&mut timing, &mut report)?;
-    engine::<launchdarkly::LaunchDarkly>(&mut timing, &mut report)?;
-    engine::<datalogic::Datalogic>(&mut timing, &mut report)?;
-    engine::<flagd::Flagd>(&mut timing, &mut report)?;
+    #[cfg(feature = "others")]
+    {
+        engine::<unleash::Unleash>(&mut timing, &mut report)?;
+        engine::<launchdarkly::LaunchDarkly>(&mut timing, &mut report)?;
+        engine::<datalogic::Datalogic>(&mut timing, &mut report)?;
+        engine::<flagd::Flagd>(&mut timing, &mut report)?;
+    }
     node::measure(&mut report)?;
     report.loads.push(memory::load::<weir::Laid>()?);
-    report.loads.push(memory::load::<unleash::Unleash>()?);
-    report.loads.push(memory::load::<launchdarkly::LaunchDarkly>()?);
-    report.loads.push(memory::load::<datalogic::Datalogic>()?);
-    report.loads.push(memory::load::<flagd::Flagd>()?);
+    #[cfg(feature = "others")]
+    {
+        report.loads.push(memory::load::<unleash::Unleash>()?);
+        report.loads.push(memory::load::<launchdarkly::LaunchDarkly>()?);
+        report.loads.push(memory::load::<datalogic::Datalogic>()?);
+        report.loads.push(memory::load::<flagd::Flagd>()?);
+    }
     println!("{}", report.table());
     if let Some(path) = arguments.report {
         std::fs::write(&path, serde_json::to_string_pretty(&report.json())?)?;

@@ -40,6 +40,9 @@ pub struct Valid {
     /// Its warnings.
     #[serde(default)]
     pub findings: Vec<FindingText>,
+    /// How many findings there are beside those: at most 1,000 of a severity are named.
+    #[serde(default, skip_serializing_if = "report::none_left_out")]
+    pub left_out: usize,
 }
 
 /// What documents are held to.
@@ -149,11 +152,11 @@ async fn validate(
     let (text, strict) = (fields.document(), fields.strict());
     fields.finish()?;
     let most = if strict { None } else { Some(Severity::Warning) };
-    let Checked { document, findings, .. } = checked(text, demands.limits, most).await?;
+    let Checked { document, findings, left_out, .. } = checked(text, demands.limits, most).await?;
     answerable(&demands, &document)?;
     let rollouts = document.flags.iter().filter(|flag| flag.rollout.is_some()).count();
     let findings = findings.into_iter().map(FindingText::from).collect();
-    Ok(Json(Valid { flags: document.flags.len(), rollouts, findings }))
+    Ok(Json(Valid { flags: document.flags.len(), rollouts, findings, left_out }))
 }
 
 async fn apply(
@@ -167,12 +170,13 @@ async fn apply(
     let (wait, allowed) = (fields.wait(), fields.allow_defects() || demands.allow_defects);
     fields.finish()?;
     let most = if allowed { Severity::Defect } else { Severity::Warning };
-    let Checked { text, document, findings } = checked(text, demands.limits, Some(most)).await?;
+    let Checked { text, document, findings, left_out } = checked(text, demands.limits, Some(most)).await?;
     answerable(&demands, &document)?;
     let defects = findings.iter().filter(|finding| finding.severity == Severity::Defect).count();
     let order = Order::Apply { text, document: Box::new(document), force, defects, reason };
     let Json(answer) = obeyed(&handle, order, wait).await?;
-    Ok(Json(Answer { findings: findings.into_iter().map(FindingText::from).collect(), ..answer }))
+    let findings = findings.into_iter().map(FindingText::from).collect();
+    Ok(Json(Answer { findings, left_out, ..answer }))
 }
 
 async fn order(
@@ -228,16 +232,18 @@ struct Checked {
     text: String,
     document: Document,
     findings: Vec<Finding>,
+    left_out: usize,
 }
 
 /// Core's check, off the threads that serve others: a document may be megabytes. Findings graver than `most` refuse it, without it all do.
 async fn checked(text: String, limits: Limits, most: Option<Severity>) -> Result<Checked, Error> {
     let task = tokio::task::spawn_blocking(move || (check::examine(&text, &limits), text));
     let (examined, text) = task.await.map_err(|error| Error::new(StatusCode::INTERNAL_SERVER_ERROR, error))?;
+    let left_out = examined.left_out();
     let tolerable = |finding: &Finding| most.is_some_and(|most| finding.severity >= most);
     match examined.document {
         Some(document) if examined.findings.iter().all(tolerable) => {
-            Ok(Checked { text, document, findings: examined.findings })
+            Ok(Checked { text, document, findings: examined.findings, left_out })
         }
         _ => Err(refused(&examined)),
     }
@@ -260,8 +266,12 @@ fn refused(examined: &Examined) -> Error {
     let [errors, defects, warnings] =
         [Severity::Error, Severity::Defect, Severity::Warning].map(|severity| examined.count(severity));
     let hint = if errors == 0 && defects > 0 { " (allow_defects applies it all the same)" } else { "" };
+    let named = match examined.left_out() {
+        0 => String::new(),
+        more => format!(", {more} of which are not named"),
+    };
     let error = format!(
-        "the document has {errors} errors, {defects} defects and {warnings} warnings{hint}; nothing was changed"
+        "the document has {errors} errors, {defects} defects and {warnings} warnings{named}{hint}; nothing was changed"
     );
     Error::findings(StatusCode::UNPROCESSABLE_ENTITY, error, examined.findings.clone())
 }

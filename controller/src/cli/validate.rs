@@ -59,8 +59,21 @@ fn is_valid(examined: &Examined, strict: bool) -> bool {
 }
 
 fn in_json(name: &str, valid: bool, examined: Examined) -> Value {
+    let left_out = examined.left_out();
     let findings: Vec<FindingText> = examined.findings.into_iter().map(FindingText::from).collect();
-    json!({ "file": name, "valid": valid, "findings": findings })
+    let mut report = json!({ "file": name, "valid": valid, "findings": findings });
+    if left_out > 0 {
+        report["left_out"] = left_out.into();
+    }
+    report
+}
+
+/// Findings that were not named, so that nobody takes the last one named for the last one.
+fn left_out(examined: &Examined) -> String {
+    match examined.left_out() {
+        0 => String::new(),
+        more => format!("; {more} of them are not named"),
+    }
 }
 
 /// What a code means, or all of them.
@@ -88,7 +101,8 @@ fn explained() -> String {
                     - **defect**: the document can be loaded, and does then what flagd does with it, but it can't mean what was written. `weir validate` exits with 1, `weir apply` \
                     refuses it unless `--allow-defects`.\n\
                     - **warning**: it means what it says, which may not be what was meant. Only `weir validate --strict` counts it.\n\n\
-                    Codes are stable: none changes its meaning or is used again. At most 1,000 findings of each severity are named.\n\n\
+                    Codes are stable: none changes its meaning or is used again. At most 1,000 findings of each severity are named; how many more there are is said \
+                    beside them (`left_out` in JSON).\n\n\
                     ## Limits\n\n| limit | in a document, `weir.limits` | at most, and default |\n|---|---|---|\n"
         .to_owned();
     for name in Limits::NAMES {
@@ -155,7 +169,7 @@ impl Shown<'_> {
         let counts: Vec<String> = counts.collect();
         let _ = match counts.is_empty() {
             true => writeln!(text, "{}: {}", self.name, self.style.colour("32", "good")),
-            false => writeln!(text, "{}: {}", self.name, counts.join(", ")),
+            false => writeln!(text, "{}: {}{}", self.name, counts.join(", "), left_out(examined)),
         };
         text
     }
@@ -203,6 +217,20 @@ mod tests {
             Shown { name: "f", text: &long, style: Style { rich: true } }.all(&examine(&long, &Limits::default()));
         let place = shown.lines().nth(1).unwrap();
         assert!(place.chars().count() < 2 * AROUND + 10 && place.ends_with("\": 5}}"), "{shown}");
+    }
+
+    #[test]
+    fn what_is_left_out_is_counted() {
+        let flags: Vec<String> = (0..1_200).map(|i| format!("\"f{i}\": 5")).collect();
+        let text = format!("{{\"flags\": {{{}}}}}", flags.join(", "));
+        let examined = examine(&text, &Limits::default());
+        let (findings, more) = (examined.findings.len(), examined.left_out());
+        assert!(findings >= 1_000 && more >= 200, "{findings} {more}");
+        let shown = Shown { name: "f", text: &text, style: Style { rich: false } }.all(&examined);
+        let last = format!("f: {} errors; {more} of them are not named", examined.count(Severity::Error));
+        assert_eq!(shown.lines().last(), Some(last.as_str()));
+        assert_eq!(in_json("f", false, examined)["left_out"], more);
+        assert!(in_json("f", true, examine("{\"flags\": {}}", &Limits::default())).get("left_out").is_none());
     }
 
     #[test]

@@ -227,6 +227,7 @@ mod tests {
             complete: false,
             warnings: vec!["never rehearsed".to_owned()],
             findings: Vec::new(),
+            left_out: 0,
             changes: vec![change(None, Some("1")), change(Some("1"), None), change(Some("1"), Some("2"))],
             transition: Transition {
                 generation: 14,

@@ -29,6 +29,13 @@ pub struct Answer {
     /// `apply`: the document's warnings, and the defects that were allowed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<FindingText>,
+    /// How many findings there are beside those: at most 1,000 of a severity are named.
+    #[serde(default, skip_serializing_if = "none_left_out")]
+    pub left_out: usize,
+}
+
+pub(crate) const fn none_left_out(count: &usize) -> bool {
+    *count == 0
 }
 
 /// The answer to `GET /api/v1/flags/stale`.

@@ -5,6 +5,7 @@ mod answer;
 mod metrics;
 mod status;
 
+pub(crate) use answer::none_left_out;
 pub use answer::{Answer, Failure, FindingText, StaleFlags};
 pub use metrics::text as metrics;
 pub use status::{

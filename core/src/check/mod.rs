@@ -29,7 +29,7 @@ pub use limits::Limits;
 
 use crate::analysis::Analysis;
 use crate::document::Document;
-use crate::finding::{Findings, Path};
+use crate::finding::{Counts, Findings, Path};
 use crate::json::Json;
 pub(crate) use fields::Fields;
 
@@ -94,13 +94,20 @@ pub struct Examined {
     pub document: Option<Document>,
     /// Errors, defects and warnings, each with its place, in the order of the text. At most 1,000 of each severity.
     pub findings: Vec<Finding>,
+    counts: Counts,
 }
 
 impl Examined {
-    /// How many findings are of this severity.
+    /// How many findings are of this severity, those too that [`Examined::findings`] leaves out.
     #[must_use]
-    pub fn count(&self, severity: Severity) -> usize {
-        self.findings.iter().filter(|finding| finding.severity == severity).count()
+    pub const fn count(&self, severity: Severity) -> usize {
+        self.counts.of(severity)
+    }
+
+    /// How many were found beside those in [`Examined::findings`].
+    #[must_use]
+    pub fn left_out(&self) -> usize {
+        self.counts.all().saturating_sub(self.findings.len())
     }
 }
 
@@ -112,7 +119,8 @@ pub fn examine(text: &str, limits: &Limits) -> Examined {
     if let Some(json) = json {
         lint::run(&json, &document, &mut findings);
     }
-    Examined { document: good.then_some(document), findings: findings.placed(text) }
+    let counts = findings.counts();
+    Examined { document: good.then_some(document), findings: findings.placed(text), counts }
 }
 
 /// The text as JSON and as a document; with findings, as much of it as could be read.

@@ -22,12 +22,12 @@ pub(crate) trait Sink {
 }
 
 impl Sink for Murmur3 {
-    #[inline]
+    #[inline(always)]
     fn put(&mut self, bytes: &[u8]) {
         Self::put(self, bytes);
     }
 
-    #[inline]
+    #[inline(always)]
     fn put_byte(&mut self, byte: u8) {
         Self::put_byte(self, byte);
     }
@@ -57,7 +57,7 @@ pub(crate) fn encode(hash: &mut impl Sink, value: &Value<'_>) {
 }
 
 /// One text, given in parts.
-#[inline]
+#[inline(always)]
 pub(crate) fn encode_text(hash: &mut impl Sink, parts: &[&str]) {
     let length = parts.iter().fold(0, |sum: usize, part| sum.saturating_add(part.len()));
     head(hash, TEXT, length as u64);
@@ -65,7 +65,7 @@ pub(crate) fn encode_text(hash: &mut impl Sink, parts: &[&str]) {
 }
 
 /// The head of an array of so many items.
-#[inline]
+#[inline(always)]
 pub(crate) fn array_head(hash: &mut impl Sink, items: u64) {
     head(hash, ARRAY, items);
 }
@@ -145,7 +145,7 @@ fn half(single: f32) -> Option<u16> {
 }
 
 /// A head in its shortest form.
-#[inline]
+#[inline(always)]
 fn head(hash: &mut impl Sink, kind: u8, number: u64) {
     match u8::try_from(number) {
         Ok(short @ 0..24) => hash.put_byte(kind << 5 | short),

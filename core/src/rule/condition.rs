@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 
 use super::eval::{Machine, Scope, Stop};
 use super::lists;
-use super::node::{Attribute, Comparison, Node, Op};
+use super::node::{Attribute, Comparison, Node, Op, Set, Wanted};
 use super::operators;
 use super::value::{Text, Value};
 use crate::json::Json;
@@ -13,15 +13,13 @@ use crate::json::Json;
 pub(crate) type Truth = Result<bool, Stop>;
 
 impl<'a> Machine<'_, 'a> {
-    /// Whether a node's value is true.
+    /// Whether a node's value is true. It only chooses who is to tell: none of them is inlined, so that the step that is taken for each condition is a jump and
+    /// keeps nothing on the stack.
     pub(crate) fn holds(&mut self, node: &'a Node, scope: &Scope<'a>) -> Truth {
         match node {
             Node::And(nodes) => self.decided(nodes, false, scope),
             Node::Or(nodes) => self.decided(nodes, true, scope),
-            Node::Not(node) => {
-                self.pay(1)?;
-                self.holds(node, scope).map(|holds| !holds)
-            }
+            Node::Not(node) => self.negated(node, scope),
             Node::Truth(node) => {
                 self.pay(1)?;
                 self.holds(node, scope)
@@ -31,28 +29,61 @@ impl<'a> Machine<'_, 'a> {
                 self.holds(&evaluator.node, scope)
             }
             Node::Compare(kind, nodes) => self.compared(*kind, nodes, scope),
-            Node::Between(kind, nodes) => {
-                let [a, b, c] = nodes.as_ref();
-                let (a, b, c) = (self.operand(a, scope)?, self.operand(b, scope)?, self.operand(c, scope)?);
-                Ok(self.compare(*kind, &a, &b)? && self.compare(*kind, &b, &c)?)
-            }
-            Node::InSet(pair) => self.look_at(&pair.0, scope, |machine, needle| {
-                machine.pay_operator(needle.weight())?;
-                Ok(pair.1.has(needle))
-            }),
-            Node::SemVer(pair) => self.look_at(&pair.0, scope, |machine, version| {
-                machine.pay_operator(version.weight())?;
-                Ok(operators::sem_ver_known(version, pair.1.as_ref()) == Some(true))
-            }),
-            Node::Apply(op @ (Op::StartsWith | Op::EndsWith), nodes) => {
-                Ok(self.affix(*op, nodes, scope)? == Some(true))
-            }
+            Node::Between(kind, nodes) => self.between(*kind, nodes, scope),
+            Node::InSet(pair) => self.in_set(pair, scope),
+            Node::SemVer(pair) => self.is_version(pair, scope),
+            Node::Apply(op @ (Op::StartsWith | Op::EndsWith), nodes) => self.has_affix(*op, nodes, scope),
             Node::Apply(Op::In, nodes) => self.contains(nodes, scope),
-            _ => Ok(self.operand(node, scope)?.truthy()),
+            _ => self.truth(node, scope),
         }
     }
 
+    #[inline(never)]
+    fn negated(&mut self, node: &'a Node, scope: &Scope<'a>) -> Truth {
+        self.pay(1)?;
+        self.holds(node, scope).map(|holds| !holds)
+    }
+
+    #[inline(never)]
+    fn between(&mut self, kind: Comparison, nodes: &'a [Node; 3], scope: &Scope<'a>) -> Truth {
+        let [a, b, c] = nodes;
+        let (a, b, c) = (self.operand(a, scope)?, self.operand(b, scope)?, self.operand(c, scope)?);
+        Ok(self.compare(kind, &a, &b)? && self.compare(kind, &b, &c)?)
+    }
+
+    #[inline(never)]
+    fn in_set(&mut self, (needle, set): &'a (Node, Set), scope: &Scope<'a>) -> Truth {
+        self.look_at(needle, scope, |machine, needle| {
+            // Before anything else is asked: it mostly is one.
+            if let Value::Text(text) = needle {
+                machine.pay_operator(text.len() >> 4)?;
+                return Ok(set.has_text(text));
+            }
+            machine.pay_operator(needle.weight())?;
+            Ok(set.has(needle))
+        })
+    }
+
+    #[inline(never)]
+    fn is_version(&mut self, (version, wanted): &'a (Node, Option<Wanted>), scope: &Scope<'a>) -> Truth {
+        self.look_at(version, scope, |machine, version| {
+            machine.pay_operator(version.weight())?;
+            Ok(operators::sem_ver_known(version, wanted.as_ref()) == Some(true))
+        })
+    }
+
+    #[inline(never)]
+    fn has_affix(&mut self, op: Op, nodes: &'a [Node], scope: &Scope<'a>) -> Truth {
+        Ok(self.affix(op, nodes, scope)? == Some(true))
+    }
+
+    #[inline(never)]
+    fn truth(&mut self, node: &'a Node, scope: &Scope<'a>) -> Truth {
+        Ok(self.operand(node, scope)?.truthy())
+    }
+
     /// Whether `and` or `or` holds; of no operands neither does.
+    #[inline(never)]
     fn decided(&mut self, nodes: &'a [Node], truth: bool, scope: &Scope<'a>) -> Truth {
         for node in nodes {
             self.pay(1)?;
@@ -64,6 +95,7 @@ impl<'a> Machine<'_, 'a> {
     }
 
     /// `starts_with` and `ends_with`; null unless of two texts.
+    #[inline]
     pub(super) fn affix(&mut self, op: Op, nodes: &'a [Node], scope: &Scope<'a>) -> Result<Option<bool>, Stop> {
         let [text, part] = nodes else {
             self.all(nodes, scope)?;
@@ -81,6 +113,7 @@ impl<'a> Machine<'_, 'a> {
     }
 
     /// `in` with a list or text that is not constant.
+    #[inline(never)]
     fn contains(&mut self, nodes: &'a [Node], scope: &Scope<'a>) -> Truth {
         let [needle, list] = nodes else { return Ok(false) };
         if let Node::Const(Json::String(needle)) = needle {
@@ -96,6 +129,7 @@ impl<'a> Machine<'_, 'a> {
         lists::contains(self, &needle, &list)
     }
 
+    #[inline(never)]
     fn compared(&mut self, kind: Comparison, nodes: &'a [Node; 2], scope: &Scope<'a>) -> Truth {
         match nodes {
             [Node::Attribute(attribute), Node::Const(json)] => self.compare_attribute(kind, attribute, json),

@@ -1,9 +1,9 @@
 //! A rule evaluated for one context. Total: every rule and every context give a value or a [`RuleError`], within a bounded amount of work. Borrows from
 //! the rule and the context; allocates only for what a rule computes (texts it joins, lists it makes).
 
-use super::fractional::{self, User};
+use super::fractional;
 use super::lists;
-use super::node::{Fractional, Node, Op};
+use super::node::{Attribute, Fractional, Node, Op};
 use super::operators;
 use super::value::{Text, Value};
 use super::{MAX_DEPTH, Question, RuleError};
@@ -86,15 +86,16 @@ impl<'a> Machine<'_, 'a> {
     pub(super) fn operand(&mut self, node: &'a Node, scope: &Scope<'a>) -> Outcome<'a> {
         match node {
             Node::Const(json) => Ok(Value::from(json)),
-            Node::Attribute(attribute) => Ok(self.question.context.get(attribute).unwrap_or(Value::Null)),
+            Node::Attribute(attribute) => self.attribute(attribute),
             _ => self.eval(node, scope),
         }
     }
 
+    /// Only chooses, as [`Machine::holds`] does.
     pub(crate) fn eval(&mut self, node: &'a Node, scope: &Scope<'a>) -> Outcome<'a> {
         match node {
             Node::Const(json) => Ok(Value::from(json)),
-            Node::Attribute(attribute) => Ok(self.question.context.get(attribute).unwrap_or(Value::Null)),
+            Node::Attribute(attribute) => self.attribute(attribute),
             Node::If(nodes) => self.branch(nodes, scope),
             Node::And(nodes) => self.until(nodes, false, scope),
             Node::Or(nodes) => self.until(nodes, true, scope),
@@ -103,10 +104,20 @@ impl<'a> Machine<'_, 'a> {
             | Node::Compare(..)
             | Node::Between(..)
             | Node::InSet(_)
-            | Node::Apply(Op::In, _) => self.holds(node, scope).map(Value::Bool),
+            | Node::Apply(Op::In, _) => self.boolean(node, scope),
             Node::Fractional(fractional) => self.fractional(fractional, scope),
             _ => self.eval_rarely(node, scope),
         }
+    }
+
+    #[inline(never)]
+    fn attribute(&mut self, attribute: &'a Attribute) -> Outcome<'a> {
+        Ok(self.question.context.get(attribute).unwrap_or(Value::Null))
+    }
+
+    #[inline(never)]
+    fn boolean(&mut self, node: &'a Node, scope: &Scope<'a>) -> Outcome<'a> {
+        self.holds(node, scope).map(Value::Bool)
     }
 
     /// Apart, so that the step that is taken most often needs little stack.
@@ -163,13 +174,14 @@ impl<'a> Machine<'_, 'a> {
         match op {
             Op::Fractional => {
                 self.pay(arguments.iter().fold(0, |sum, argument| sum.saturating_add(argument.weight())))?;
-                Ok(fractional::apply(arguments, &self.user()))
+                Ok(fractional::apply(arguments, self.question))
             }
             Op::Missing | Op::MissingSome | Op::Merge => lists::apply(self, op, arguments, scope),
             _ => operators::apply(self, op, arguments),
         }
     }
 
+    #[inline(never)]
     fn branch(&mut self, nodes: &'a [Node], scope: &Scope<'a>) -> Outcome<'a> {
         for pair in nodes.chunks(2) {
             self.pay(1)?;
@@ -184,6 +196,7 @@ impl<'a> Machine<'_, 'a> {
     }
 
     /// The first value of this truth, else the last one.
+    #[inline(never)]
     fn until(&mut self, nodes: &'a [Node], truth: bool, scope: &Scope<'a>) -> Outcome<'a> {
         let mut last = Value::Null;
         for node in nodes {
@@ -196,10 +209,11 @@ impl<'a> Machine<'_, 'a> {
         Ok(last)
     }
 
+    #[inline(never)]
     fn fractional(&mut self, fractional: &'a Fractional, scope: &Scope<'a>) -> Outcome<'a> {
         self.pay(1)?;
         let key = match &fractional.key {
-            None => return Ok(fractional.at(self.user().hash())),
+            None => return Ok(fractional.at(self.question.hash())),
             Some(Node::Apply(Op::Cat, nodes)) if nodes.len() <= FEW => return self.joined(fractional, nodes, scope),
             Some(node) => self.operand(node, scope)?,
         };
@@ -207,10 +221,10 @@ impl<'a> Machine<'_, 'a> {
             // It is a bucket then; with constants all over, evaluating the rest again is cheap.
             let mut arguments = vec![key];
             arguments.extend(self.all(fractional.arguments.get(1..).unwrap_or_default(), scope)?);
-            return Ok(fractional::apply(&arguments, &self.user()));
+            return Ok(fractional::apply(&arguments, self.question));
         }
         self.pay(key.weight())?;
-        Ok(fractional.at(self.user().hash_value(&key)))
+        Ok(fractional.at(self.question.hash_value(&key)))
     }
 
     /// The text that a rule joins is only hashed: its parts will do.
@@ -221,10 +235,6 @@ impl<'a> Machine<'_, 'a> {
             self.pay_operator(value.weight())?;
             *part = value.into_part();
         }
-        Ok(fractional.at(Some(self.user().hash_parts(&parts.each_ref().map(|part| &**part)))))
-    }
-
-    fn user(&self) -> User<'a> {
-        User { flag: self.question.flag, context: self.question.context, hashing: self.question.hashing }
+        Ok(fractional.at(Some(self.question.hash_parts(&parts.each_ref().map(|part| &**part)))))
     }
 }

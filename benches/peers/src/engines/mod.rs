@@ -1,8 +1,12 @@
 //! [`Engine`]: one engine, asked for one flag at a time.
 
+#[cfg(feature = "others")]
 pub(crate) mod datalogic;
+#[cfg(feature = "others")]
 pub(crate) mod flagd;
+#[cfg(feature = "others")]
 pub(crate) mod launchdarkly;
+#[cfg(feature = "others")]
 pub(crate) mod unleash;
 pub(crate) mod weir;
 

@@ -1,6 +1,6 @@
 //! JSONLogic as its reference reads: no compiling, no sets, no folding; everything owned.
 
-use super::super::fractional::{self, User};
+use super::super::fractional;
 use super::super::number::Digits;
 use super::super::operators;
 use super::super::semver::{Operator, Version};
@@ -224,9 +224,7 @@ fn eager(name: &str, arguments: &[Json], data: &Data<'_>) -> Outcome {
             let there = f64::from(u8::try_from(keys.len() - absent.len()).unwrap());
             Json::Array(if there >= number(0) { Vec::new() } else { absent })
         }
-        "fractional" => {
-            fractional::apply(&values, &User { flag: "flag", context: data.root, hashing: data.hashing }).owned()
-        }
+        "fractional" => fractional::apply(&values, &Question::new("flag", data.root).hashing(data.hashing)).owned(),
         other => return Err(RuleError::UnknownOperator(other.to_owned())),
     })
 }

@@ -86,12 +86,12 @@ pub(super) const EXCEPTIONS: &[Exception] = &[
         name: "empty-text-is-there",
         why: "missing and missing_some count \"\" as there",
         always: true,
-        at: alike::ANY_MISSING,
+        at: At::Step(|step| alike::missing(step, |value| value.is_none_or(|value| *value == Json::Null))),
     },
     alike::DEFAULT_FOR_NULL,
     Exception {
         name: "paths-into-texts-and-lists",
-        why: "var finds nothing in a text, and a list's first item under what is no index",
+        why: "var finds nothing in a text, not even its length, and so gives its default; and it finds a list's first item under what is no index",
         always: true,
         at: At::Step(odd_path),
     },
@@ -378,7 +378,13 @@ fn odd_path(step: &Step<'_>) -> Option<Instead> {
     }
     for part in path.split('.') {
         match found {
-            Json::String(_) => return Some(Instead::Value(Json::Null)),
+            Json::String(_) => {
+                return Some(match step.operands.get(1) {
+                    None => Instead::Value(Json::Null),
+                    Some(Json::Array(_) | Json::Object(_)) => Instead::Anything,
+                    Some(default) => Instead::Value(default.clone()),
+                });
+            }
             Json::Array(items) => match part.parse::<usize>() {
                 Ok(index) => found = items.get(index)?,
                 Err(_) => return Some(Instead::Anything),

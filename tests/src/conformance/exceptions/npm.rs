@@ -162,7 +162,7 @@ pub(super) const EXCEPTIONS: &[Exception] = &[
         name: "missing-takes-null",
         why: "missing and missing_some count null and \"\" as there",
         always: true,
-        at: alike::ANY_MISSING,
+        at: At::Step(|step| alike::missing(step, |value| value.is_none())),
     },
     alike::DEFAULT_FOR_NULL,
     Exception {

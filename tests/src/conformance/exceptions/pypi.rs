@@ -4,6 +4,7 @@
 use serde_json::Value;
 use weir_core::json::Json;
 
+use super::alike;
 use crate::conformance::case::{Answer, Ask};
 use crate::conformance::exception::{At, Exception};
 use crate::conformance::plain::{Instead, Step, value};
@@ -30,12 +31,7 @@ pub(super) const EXCEPTIONS: &[Exception] = &[
         always: true,
         at: At::Step(|step| step.arguments.iter().any(has_huge).then_some(Instead::Anything)),
     },
-    Exception {
-        name: "default-for-null",
-        why: "var gives its default for what is there and null; JSONLogic for what is not there",
-        always: true,
-        at: At::Step(default_for_null),
-    },
+    alike::DEFAULT_FOR_NULL,
     Exception {
         name: "minus-null",
         why: "100 - null is -100: a null is taken for an operand that is not there",
@@ -246,13 +242,6 @@ fn is_equality(name: &str) -> bool {
 
 fn is_order(name: &str) -> bool {
     matches!(name, "<" | "<=" | ">" | ">=")
-}
-
-/// It is there, and null.
-fn default_for_null(step: &Step<'_>) -> Option<Instead> {
-    let Some(Json::String(path)) = step.arguments.first() else { return None };
-    let found = path.split('.').try_fold(step.item.unwrap_or(step.context), |json, part| json.field(part));
-    (step.name == "var" && step.operands.len() > 1 && found == Some(&Json::Null)).then_some(Instead::Anything)
 }
 
 /// A weight that Python may have as a float: a whole one written 1.0, or computed.
