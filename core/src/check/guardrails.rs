@@ -85,7 +85,10 @@ fn metrics(found: Option<&str>, counters: &[String]) -> String {
     let known: Vec<&str> = COUNTERS.iter().map(Counter::name).chain(counters.iter().map(String::as_str)).collect();
     let near = found.and_then(|found| nearest(found, &[known.as_slice(), &["latency"]].concat()));
     let near = near.map(|near| format!("{near:?} (did you mean that?), ")).unwrap_or_default();
-    format!("{near}\"latency\" or one of {} (weir.counters may name more)", quoted(&known))
+    format!(
+        "{near}\"latency\" or one of {} (weir.counters may name more), or a query or a webhook in its place",
+        quoted(&known)
+    )
 }
 
 fn counted(fields: &Fields<'_>, counter: Counter, findings: &mut Findings) -> Metric {
