@@ -98,6 +98,7 @@ fn healthy_errors(effort: Effort) -> Vec<Row> {
     let shaped = |shape| World { shape, ..HEALTHY };
     rows.extend([
         healthy("A/A", World { share: 1.0, ..HEALTHY }, 2.0, ALPHA),
+        healthy("A/A", World { share: 1.0, ..HEALTHY }, 1.5, ALPHA),
         healthy("A/A", HEALTHY, 1.25, ALPHA),
         healthy("at the limit", World { candidate: 0.02, ..HEALTHY }, 2.0, ALPHA),
         healthy("at the limit", World { candidate: 0.015, ..HEALTHY }, 1.5, ALPHA),
