@@ -154,10 +154,11 @@ impl Check {
         !self.dry_run
     }
 
-    /// It is what others answer: neither evidence nor requests.
+    /// It is what others answer: neither evidence nor requests. Told by the name, in which only these have a `/`: a document's own counter
+    /// may well be called `query`.
     #[must_use]
     pub fn is_custom(&self) -> bool {
-        matches!(self.metric.as_str(), "query" | "webhook")
+        self.name.contains('/')
     }
 }
 
@@ -253,5 +254,23 @@ impl Ruling {
     #[must_use]
     pub fn not_under_way(sentence: String) -> Self {
         Self::new(Verdict::Hold, Why::NotUnderWay, sentence)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_counter_that_is_called_query_is_no_custom_check() {
+        for (name, metric, is_custom) in [
+            ("oom/max", "query", true),
+            ("smoke/answer", "webhook", true),
+            ("query-ratio", "query", false),
+            ("webhook-max", "webhook", false),
+        ] {
+            let check = Check { name: name.to_owned(), metric: metric.to_owned(), ..Check::default() };
+            assert_eq!(check.is_custom(), is_custom, "{name}");
+        }
     }
 }
