@@ -6,7 +6,7 @@
 //! it, and one client (who is in one cell) never decides. The price: timeouts that are rare beside other errors, and client errors of
 //! less than a cell's share of all requests (5 %), decide late or never. Cancelled requests are not counted by cell at all.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serializer};
 use weir_core::guardrail::Counter;
@@ -97,14 +97,11 @@ pub fn whole(counter: &Counter, errors: Tally, results: &Results, named: &Named)
 pub struct Named(BTreeMap<String, Cells>);
 
 impl Named {
-    /// Adds a tick's, of the counters that the limits are on.
-    pub fn add(&mut self, limits: &[Limit], counts: &VariantCounts) {
-        let names: BTreeSet<&str> = limits.iter().filter_map(Limit::named).collect();
-        for name in names {
-            if let Some(cells) = hits(counts, name) {
-                self.0.entry(name.to_owned()).or_default().add(&cells);
-            }
-        }
+    /// A tick's, of the counters that the limits are on.
+    #[must_use]
+    pub fn of(limits: &[Limit], counts: &VariantCounts) -> Self {
+        let named = limits.iter().filter_map(Limit::named);
+        Self(named.filter_map(|name| Some((name.to_owned(), hits(counts, name)?))).collect())
     }
 
     /// Adds another time's.
@@ -246,15 +243,13 @@ mod tests {
         for cell in &mut counts.cells {
             cell.requests = 10;
         }
-        let mut named = Named::default();
-        named.add(&limits, &counts);
-        assert!(named.is_empty(), "not counted is not zero");
+        assert!(Named::of(&limits, &counts).is_empty(), "not counted is not zero");
         assert_eq!(Sample::of_tick(&counter, &counts).whole, Tally::default());
         counts.goals.insert("fallback".into(), [2; CELL_COUNT]);
         counts.goals.insert("other".into(), [9; CELL_COUNT]);
         // Read a moment later than its request.
         counts.goals.get_mut("fallback").unwrap()[3] = 11;
-        named.add(&limits, &counts);
+        let named = Named::of(&limits, &counts);
         let sample = Sample::of(&counter, &Cells::default(), &Results::default(), &named);
         assert_eq!(sample, Sample::of_tick(&counter, &counts));
         assert_eq!((sample.whole, sample.without_worst()), (Tally::new(200, 48), Tally::new(190, 38)));

@@ -130,6 +130,7 @@ impl Memory {
         self.gathered.absorb(situation, observation);
         let elapsed_ms = self.stage.elapsed_ms;
         self.take(situation, observation, (candidate, control));
+        self.answered(situation, observation);
         let Some(stage) = situation.stage else { return };
         if elapsed_ms >= Split::counts_from_ms(situation.policy, &stage) {
             self.stage.split.add(&Cells::of(candidate), &Cells::of(control));
@@ -144,14 +145,17 @@ impl Memory {
         observation: &Observation,
         (candidate, control): (&VariantCounts, &VariantCounts),
     ) {
-        self.recent.add(&piece(situation.policy, observation.span_ms, candidate, control));
+        let limits = &situation.policy.limits;
+        let named = Named::of(limits, control);
+        self.recent.add(&piece(situation.policy, observation.span_ms, candidate, (control, &named)));
         self.elapsed_ms = self.elapsed_ms.saturating_add(observation.span_ms);
-        self.answered(situation, observation);
         match situation.stage {
             Some(stage) => {
                 let whole = stage.is_whole();
                 self.watch(situation, &Tick { span_ms: observation.span_ms, candidate, control, whole });
                 self.count_stage(situation.policy, observation, (candidate, control));
+                self.stage.candidate_named.merge(&Named::of(limits, candidate));
+                self.stage.control_named.merge(&named);
             }
             None => {
                 self.baseline.add(situation.policy, observation, control);
@@ -160,18 +164,16 @@ impl Memory {
         }
         self.control.add(&Cells::of(control));
         counted::add(&mut self.control_results, &control.results);
-        self.control_named.add(&situation.policy.limits, control);
+        self.control_named.merge(&named);
     }
 
-    /// Custom checks take in what they were answered.
+    /// Custom checks take in what they were answered, which is not known by segment; the tick's time is counted already.
     fn answered(&mut self, situation: &Situation<'_>, observation: &Observation) {
         let span_ms = observation.span_ms;
         let (part, since_ms) = match situation.stage {
             None => (Part::Baseline, self.elapsed_ms),
-            Some(stage) => {
-                let part = if stage.is_whole() { Part::Whole } else { Part::Both };
-                (part, self.stage.elapsed_ms.saturating_add(span_ms))
-            }
+            Some(stage) if stage.is_whole() => (Part::Whole, self.stage.elapsed_ms),
+            Some(_) => (Part::Both, self.stage.elapsed_ms),
         };
         let answers = observation.flags.get(situation.flag).map(|flag| &flag.custom);
         for (limit, watch) in situation.policy.limits.iter().zip(&mut self.watches) {
@@ -230,8 +232,6 @@ impl Memory {
         self.stage.control.add(&of_control);
         counted::add(&mut self.stage.candidate_results, &candidate.results);
         counted::add(&mut self.stage.control_results, &control.results);
-        self.stage.candidate_named.add(&policy.limits, candidate);
-        self.stage.control_named.add(&policy.limits, control);
     }
 
     /// The candidate's counts in the stage, and control's, as a limit on `counter` sees them.
@@ -318,7 +318,12 @@ fn is_empty(gathered: &Gathered) -> bool {
     *gathered == Gathered::default()
 }
 
-fn piece(policy: &Policy, span_ms: u64, candidate: &VariantCounts, control: &VariantCounts) -> Piece {
+fn piece(
+    policy: &Policy,
+    span_ms: u64,
+    candidate: &VariantCounts,
+    (control, control_named): (&VariantCounts, &Named),
+) -> Piece {
     let beyond = |limit: &Limit| match &limit.bound {
         Bound::Latency(ceiling) => ceiling.slow_of(&control.duration),
         // What is known by cell is asked for without the worst.
@@ -326,15 +331,13 @@ fn piece(policy: &Policy, span_ms: u64, candidate: &VariantCounts, control: &Var
         Bound::Max { .. } | Bound::Ratio { .. } | Bound::LatencyRatio(_) | Bound::Custom(_) => Tally::default(),
     };
     let cells = Cells::of(candidate);
-    let mut control_named = Named::default();
-    control_named.add(&policy.limits, control);
     Piece {
         span_ms,
         candidate: cells.sum(),
         busy: Cells(cells.0.map(|cell| Tally::new(cell.requests, 0))),
         control: Cells::of(control),
         control_beyond: policy.limits.iter().map(beyond).collect(),
-        control_named,
+        control_named: control_named.clone(),
         begun: candidate.started,
         ended: candidate.results.iter().fold(0, |sum, count| sum.saturating_add(*count)),
     }

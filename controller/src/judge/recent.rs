@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
+use weir_core::guardrail::Counter;
 
 use super::counted::Named;
 use super::tally::{Cells, Tally};
@@ -62,6 +63,14 @@ pub struct Sickness {
 }
 
 impl Piece {
+    /// Control's hits of a counter that is known by cell, the worst cell left out.
+    fn of_control(&self, counter: &Counter) -> Tally {
+        match counter {
+            Counter::Named(name) => self.control_named.cells(name).without_worst(),
+            _ => self.control.without_worst(),
+        }
+    }
+
     fn add(&mut self, other: &Self) {
         self.span_ms = self.span_ms.saturating_add(other.span_ms);
         self.candidate.add(other.candidate);
@@ -117,29 +126,17 @@ impl Recent {
         cells
     }
 
-    /// Control's sickness, if its error rate is above `limit`, the cell with most errors left out: one bad client does not make
-    /// control sick.
+    /// Control's sickness, if its rate of what is counted by cell is above `limit`, the cell with most of it left out: one bad client does
+    /// not make control sick.
     #[must_use]
-    pub fn control_above(&self, limit: f64) -> Option<Sickness> {
-        self.above(limit, control_errors)
+    pub fn control_above(&self, counter: &Counter, limit: f64) -> Option<Sickness> {
+        self.above(limit, |piece| piece.of_control(counter))
     }
 
-    /// Control's error rate over all of it, its worst cell left out, is at or below `limit`; so is none at all.
+    /// Control's rate over all of it, its worst cell left out, is at or below `limit`; so is none at all.
     #[must_use]
-    pub fn control_keeps(&self, limit: f64) -> bool {
-        control_errors(&self.sum()).rate().is_none_or(|rate| rate <= limit)
-    }
-
-    /// The same of a named counter.
-    #[must_use]
-    pub fn control_above_of(&self, name: &str, limit: f64) -> Option<Sickness> {
-        self.above(limit, |piece| piece.control_named.cells(name).without_worst())
-    }
-
-    /// The same of a named counter.
-    #[must_use]
-    pub fn control_keeps_of(&self, name: &str, limit: f64) -> bool {
-        self.sum().control_named.cells(name).without_worst().rate().is_none_or(|rate| rate <= limit)
+    pub fn control_keeps(&self, counter: &Counter, limit: f64) -> bool {
+        self.sum().of_control(counter).rate().is_none_or(|rate| rate <= limit)
     }
 
     /// The share of control's requests beyond the policy's i-th limit is at or below `tolerated`; so is none at all.
@@ -204,10 +201,6 @@ impl Recent {
     }
 }
 
-fn control_errors(piece: &Piece) -> Tally {
-    piece.control.without_worst()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -235,13 +228,13 @@ mod tests {
     fn control_is_sick_soon_and_well_again_after_half_a_minute() {
         let mut recent = Recent::default();
         (0..60).for_each(|_| recent.add(&second(1_000, 0)));
-        assert_eq!(recent.control_above(0.01), None);
+        assert_eq!(recent.control_above(&Counter::Errors, 0.01), None);
         recent.add(&second(1_000, 200));
-        assert_eq!(recent.control_above(0.01).unwrap().span_ms, 1_000);
+        assert_eq!(recent.control_above(&Counter::Errors, 0.01).unwrap().span_ms, 1_000);
         (0..2).for_each(|_| recent.add(&second(1_000, 200)));
-        assert_eq!(recent.control_above(0.01).unwrap().span_ms, 3_000);
+        assert_eq!(recent.control_above(&Counter::Errors, 0.01).unwrap().span_ms, 3_000);
         (0..34).for_each(|_| recent.add(&second(1_000, 0)));
-        assert_eq!(recent.control_above(0.01), None);
+        assert_eq!(recent.control_above(&Counter::Errors, 0.01), None);
     }
 
     #[test]
@@ -250,7 +243,7 @@ mod tests {
         let mut piece = second(1_000, 0);
         piece.control.0[4] = Tally::new(800, 800);
         recent.add(&piece);
-        assert_eq!(recent.control_above(0.01), None);
+        assert_eq!(recent.control_above(&Counter::Errors, 0.01), None);
     }
 
     #[test]

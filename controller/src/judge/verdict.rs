@@ -2,6 +2,7 @@
 //!
 //! A broken guardrail comes first, and whether going back would help; then what is missing to go on, from the plainest to the finest.
 
+use weir_core::guardrail::Counter;
 use weir_core::share::WHOLE;
 
 use super::analysis::{Blocks, Remark, RemarkState, after, of_shadow, remarks};
@@ -40,7 +41,7 @@ fn baseline(situation: &Situation<'_>, memory: &Memory, observation: &Observatio
     if !policy.is_observed(observation) {
         return say(Verdict::Hold, Why::ProxiesMissing, false, format!("{flag}: waits: {}", proxies(observation)));
     }
-    if let Some(sick) = memory.recent.control_above(policy.sick_above()) {
+    if let Some(sick) = memory.recent.control_above(&Counter::Errors, policy.sick_above()) {
         let sentence = format!("{flag}: does not begin: control is sick: {}", sickness(sick, policy.sick_above()));
         return say(Verdict::Hold, Why::ControlSick, true, sentence);
     }
@@ -137,7 +138,7 @@ impl Case<'_> {
             return None;
         }
         let limit = self.situation.policy.unfit_above();
-        if let Some(sick) = self.memory.recent.control_above(limit) {
+        if let Some(sick) = self.memory.recent.control_above(&Counter::Errors, limit) {
             return Some(format!("control is sick too: {}", sickness(sick, limit)));
         }
         let share = f64::from(self.stage.weight_ppm) / f64::from(weir_core::share::WHOLE);
@@ -151,7 +152,7 @@ impl Case<'_> {
         let shared =
             self.deciding().find(|check| check.state == CheckState::Shared).map(|check| check.sentence.clone());
         let both = || {
-            let (candidate, control) = (recent.candidate_above(limit)?, recent.control_above(limit)?);
+            let (candidate, control) = (recent.candidate_above(limit)?, recent.control_above(&Counter::Errors, limit)?);
             (!self.stage.is_whole()).then(|| {
                 let rate = |sickness: Sickness| percent(sickness.tally.rate().unwrap_or(0.0));
                 format!("errors {} and {} in control, both above {}", rate(candidate), rate(control), percent(limit))
@@ -190,7 +191,8 @@ impl Case<'_> {
             return Some(Ruling::new(Verdict::Hold, Why::ProxiesMissing, sentence));
         }
         let limit = self.situation.policy.unfit_above();
-        if let Some(sick) = self.memory.recent.control_above(limit).filter(|_| !self.stage.is_whole()) {
+        if let Some(sick) = self.memory.recent.control_above(&Counter::Errors, limit).filter(|_| !self.stage.is_whole())
+        {
             let what =
                 format!("control is sick, and nothing says how a candidate should be: {}", sickness(sick, limit));
             return Some(Ruling { asks: true, ..Ruling::new(Verdict::Hold, Why::ControlSick, self.holds(&what)) });

@@ -21,7 +21,6 @@ use crate::observation::VariantCounts;
 use crate::stats::normal::Z999;
 use crate::stats::proportion::wilson;
 use crate::stats::real;
-use weir_core::guardrail::Counter;
 
 /// The evidence against one limit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -165,8 +164,7 @@ impl Terms<'_> {
     fn control_keeps(&self, recent: &Recent) -> bool {
         match &self.limit.bound {
             Bound::Ratio { .. } | Bound::LatencyRatio(_) | Bound::Custom(_) => true,
-            Bound::Max { counter: Counter::Errors, max } => recent.control_keeps(*max),
-            Bound::Max { counter: Counter::Named(name), max } => recent.control_keeps_of(name, *max),
+            Bound::Max { counter, max } if counter.is_by_cell() => recent.control_keeps(counter, *max),
             Bound::Max { max, .. } => recent.control_keeps_ceiling(self.i, *max),
             Bound::Latency(ceiling) => recent.control_keeps_ceiling(self.i, ceiling.tolerated()),
         }
@@ -175,8 +173,7 @@ impl Terms<'_> {
     fn control_breaks(&self, recent: &Recent) -> bool {
         let sick = match &self.limit.bound {
             Bound::Ratio { .. } | Bound::LatencyRatio(_) | Bound::Custom(_) => None,
-            Bound::Max { counter: Counter::Errors, max } => recent.control_above(*max),
-            Bound::Max { counter: Counter::Named(name), max } => recent.control_above_of(name, *max),
+            Bound::Max { counter, max } if counter.is_by_cell() => recent.control_above(counter, *max),
             Bound::Max { max, .. } => recent.control_beyond_ceiling(self.i, *max),
             Bound::Latency(ceiling) => recent.control_beyond_ceiling(self.i, ceiling.tolerated()),
         };

@@ -19,11 +19,8 @@ use crate::observation::{Bin, Bins, CELL_COUNT, CellCounts, FlagCounts, ScoreCel
 /// Counts by flag key: since a proxy's start, or since the last look.
 pub type Counts = BTreeMap<String, FlagCounts>;
 
-/// Hits by name and cell.
-type Goals = BTreeMap<String, [u64; CELL_COUNT]>;
-
-/// Scores by name.
-type Scores = BTreeMap<String, ScoreCounts>;
+/// Hits by cell.
+type Hits = [u64; CELL_COUNT];
 
 /// How much two readings of an uptime in whole seconds may disagree, in seconds.
 const SLACK_S: u64 = 2;
@@ -168,49 +165,47 @@ fn variant_difference(old: &VariantCounts, new: &VariantCounts) -> Option<Varian
         };
     }
     delta.duration = bins_difference(&old.duration, &new.duration)?;
-    delta.goals = goals_difference(&old.goals, &new.goals)?;
-    delta.scores = scores_difference(&old.scores, &new.scores)?;
+    delta.goals = differences(&old.goals, &new.goals, hits_difference)?;
+    delta.scores = differences(&old.scores, &new.scores, score_difference)?;
     Some(delta)
 }
 
-/// Names stay, at 0 too: that nobody reached a goal is something else than that it is not counted.
-fn goals_difference(old: &Goals, new: &Goals) -> Option<Goals> {
+/// By name; `None` if one fell, or is gone. Names stay, at 0 too: that nobody reached a goal is something else than that it is not counted.
+fn differences<T: Default>(
+    old: &BTreeMap<String, T>,
+    new: &BTreeMap<String, T>,
+    difference: impl Fn(&T, &T) -> Option<T>,
+) -> Option<BTreeMap<String, T>> {
     if old.keys().any(|name| !new.contains_key(name)) {
         return None;
     }
-    let nothing = [0; CELL_COUNT];
-    let one = |(name, new): (&String, &[u64; CELL_COUNT])| {
-        let mut delta = nothing;
-        for ((delta, new), old) in delta.iter_mut().zip(new).zip(old.get(name).unwrap_or(&nothing)) {
-            *delta = new.checked_sub(*old)?;
-        }
-        Some((name.clone(), delta))
-    };
-    new.iter().map(one).collect()
+    let nothing = T::default();
+    let of = |(name, new)| Some((String::clone(name), difference(old.get(name).unwrap_or(&nothing), new)?));
+    new.iter().map(of).collect()
 }
 
-fn scores_difference(old: &Scores, new: &Scores) -> Option<Scores> {
-    if old.keys().any(|name| !new.contains_key(name)) {
-        return None;
+fn hits_difference(old: &Hits, new: &Hits) -> Option<Hits> {
+    let mut delta = Hits::default();
+    for ((delta, new), old) in delta.iter_mut().zip(new).zip(old) {
+        *delta = new.checked_sub(*old)?;
     }
-    let nothing = ScoreCounts::default();
-    let one = |(name, new): (&String, &ScoreCounts)| {
-        let old = old.get(name).unwrap_or(&nothing);
-        let mut delta = ScoreCounts { bins: bins_difference(&old.bins, &new.bins)?, ..ScoreCounts::default() };
-        for ((delta, new), old) in delta.cells.iter_mut().zip(&new.cells).zip(&old.cells) {
-            // Sums come from counters and are as they were where nothing came: a lower one has fallen.
-            if new.sum < old.sum || new.squares < old.squares {
-                return None;
-            }
-            *delta = ScoreCell {
-                count: new.count.checked_sub(old.count)?,
-                sum: new.sum - old.sum,
-                squares: new.squares - old.squares,
-            };
+    Some(delta)
+}
+
+fn score_difference(old: &ScoreCounts, new: &ScoreCounts) -> Option<ScoreCounts> {
+    let mut delta = ScoreCounts { bins: bins_difference(&old.bins, &new.bins)?, ..ScoreCounts::default() };
+    for ((delta, new), old) in delta.cells.iter_mut().zip(&new.cells).zip(&old.cells) {
+        // Sums come from counters and are as they were where nothing came: a lower one has fallen.
+        if new.sum < old.sum || new.squares < old.squares {
+            return None;
         }
-        Some((name.clone(), delta))
-    };
-    new.iter().map(one).collect()
+        *delta = ScoreCell {
+            count: new.count.checked_sub(old.count)?,
+            sum: new.sum - old.sum,
+            squares: new.squares - old.squares,
+        };
+    }
+    Some(delta)
 }
 
 fn bins_difference(old: &Bins, new: &Bins) -> Option<Bins> {
@@ -234,16 +229,18 @@ fn trimmed(mut delta: Counts) -> Counts {
         for variant in counts.variants.values_mut() {
             variant.scores.retain(|_, score| *score != ScoreCounts::default());
         }
-        counts.variants.retain(|_, counts| !is_nothing(counts));
+        counts.variants.retain(|_, counts| is_something(counts));
     }
     delta.retain(|_, counts| *counts != FlagCounts::default());
     delta
 }
 
 /// A name with nothing but zeros is nothing, either.
-fn is_nothing(counts: &VariantCounts) -> bool {
-    let hit = counts.goals.values().flatten().any(|hits| *hits > 0);
-    !hit && VariantCounts { goals: Goals::new(), ..counts.clone() } == VariantCounts::default()
+fn is_something(counts: &mut VariantCounts) -> bool {
+    let goals = std::mem::take(&mut counts.goals);
+    let something = goals.values().flatten().any(|hits| *hits > 0) || *counts != VariantCounts::default();
+    counts.goals = goals;
+    something
 }
 
 #[cfg(test)]

@@ -74,7 +74,9 @@ impl Engine {
     /// What the custom checks of all rollouts under way want to know.
     pub(super) fn questions(&self) -> Vec<Question> {
         let Some(current) = self.model.document.as_ref().filter(|_| !self.model.kill) else { return Vec::new() };
-        current.rollouts().flat_map(|flag| Question::of(&flag.key, &self.model.rollout(&flag.key))).collect()
+        // As they lie: a rollout's memory is large, and this is asked after every event.
+        let started = current.rollouts().filter_map(|flag| Some((&flag.key, self.model.rollouts.get(&flag.key)?)));
+        started.flat_map(|(key, state)| Question::of(key, state)).collect()
     }
 
     /// An alarm that changes nothing by itself: a decision tells its own.

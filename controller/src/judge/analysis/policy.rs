@@ -29,6 +29,14 @@ pub struct Analysis {
 }
 
 impl Analysis {
+    /// Reads a file of people's.
+    ///
+    /// # Errors
+    /// Every finding, each with its place.
+    pub fn read(text: &str) -> Result<Self, Vec<Finding>> {
+        check_analysis(text).map(Self::from)
+    }
+
     /// Every score that is looked at.
     #[must_use]
     pub fn score_names(&self) -> BTreeSet<&str> {
@@ -149,16 +157,6 @@ impl Default for ShadowPolicy {
 impl Default for DriftPolicy {
     fn default() -> Self {
         form::Drift::default().into()
-    }
-}
-
-impl Analysis {
-    /// Reads a file of people's.
-    ///
-    /// # Errors
-    /// Every finding, each with its place.
-    pub fn read(text: &str) -> Result<Self, Vec<Finding>> {
-        check_analysis(text).map(Self::from)
     }
 }
 

@@ -1,15 +1,12 @@
 //! Ceilings of a quantile of the duration.
 
-use super::super::bursts::LEAST_SLOW;
 use super::super::latency::{Ceiling, Slow};
 use super::super::limit::quantile_name;
 use super::super::ruling::{Check, CheckState};
 use super::super::watch::breaks_alike;
 use super::super::words::{count, millis};
-use super::{Case, at_fault, evidence_words};
-use crate::stats::normal::Z95_ONE_SIDED;
+use super::{Case, at_fault, evidence_words, is_too_often};
 use crate::stats::power::without_failure;
-use crate::stats::proportion::wilson;
 use crate::stats::quantile::quantile;
 use crate::stats::real;
 
@@ -48,8 +45,7 @@ fn state(case: Case<'_>, ceiling: Ceiling, check: &Check) -> CheckState {
 fn beyond(case: Case<'_>, ceiling: Ceiling) -> bool {
     let seen = ceiling.slow_of(&case.memory.stage.candidate_durations);
     let control = ceiling.slow_of(&case.memory.stage.control_durations);
-    let beyond = wilson(real(seen.errors), real(seen.requests), Z95_ONE_SIDED).0 > ceiling.tolerated();
-    seen.errors >= LEAST_SLOW && beyond && (case.whole || !breaks_alike(ceiling.tolerated(), seen, control))
+    is_too_often(seen, ceiling.tolerated()) && (case.whole || !breaks_alike(ceiling.tolerated(), seen, control))
 }
 
 fn sentence(check: &Check, ceiling: Ceiling, slow: &Slow) -> String {

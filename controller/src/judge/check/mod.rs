@@ -12,14 +12,19 @@ mod slower;
 
 pub(super) use custom::unanswered;
 
+use super::bursts::LEAST_SLOW;
 use super::evidence::odds;
 use super::limit::{Bound, Limit};
 use super::memory::Memory;
 use super::ruling::{Check, CheckState};
 use super::situation::Situation;
+use super::tally::Tally;
 use super::watch::{Evidence, Watch};
 use crate::observation::Bins;
+use crate::stats::normal::Z95_ONE_SIDED;
+use crate::stats::proportion::wilson;
 use crate::stats::quantile::quantile;
+use crate::stats::real;
 
 /// One limit in its place.
 #[derive(Clone, Copy)]
@@ -84,6 +89,11 @@ impl Case<'_> {
 
 fn evidence_words(check: &Check) -> String {
     format!("evidence {} against a limit of {}", check.odds, odds(check.evidence_limit))
+}
+
+/// A larger share of requests is slow than tolerated, with confidence of 95 %.
+fn is_too_often(slow: Tally, tolerated: f64) -> bool {
+    slow.errors >= LEAST_SLOW && wilson(real(slow.errors), real(slow.requests), Z95_ONE_SIDED).0 > tolerated
 }
 
 /// A quantile of the durations at fault, where a limit is broken.

@@ -1,16 +1,13 @@
 //! A quantile of the duration beside control's.
 
-use super::super::bursts::LEAST_SLOW;
 use super::super::limit::quantile_name;
 use super::super::norm::edge;
 use super::super::ruling::{Check, CheckState};
 use super::super::slower::{Multiple, Slower};
 use super::super::words::{count, millis, significant};
-use super::{Case, at_fault, evidence_words};
+use super::{Case, at_fault, evidence_words, is_too_often};
 use crate::observation::Bins;
-use crate::stats::normal::Z95_ONE_SIDED;
-use crate::stats::proportion::wilson;
-use crate::stats::quantile::{Quantile, quantile};
+use crate::stats::quantile::quantile;
 use crate::stats::real;
 
 pub(super) fn check(case: Case<'_>, multiple: Multiple, slower: &Slower) -> Check {
@@ -27,7 +24,7 @@ pub(super) fn check(case: Case<'_>, multiple: Multiple, slower: &Slower) -> Chec
         errors: slower.excursion().slow.errors,
         ..case.blank()
     };
-    check.state = case.broken(&check).unwrap_or_else(|| state(case, multiple, (found, beside), &check));
+    check.state = case.broken(&check).unwrap_or_else(|| state(case, multiple, &check));
     check.sentence = sentence(&check, multiple, slower);
     check
 }
@@ -48,25 +45,24 @@ fn need(case: Case<'_>, multiple: Multiple) -> u64 {
     multiple.requests(control, real(control.count().max(1)) / real(of_candidate.max(1)), power)
 }
 
-fn state(case: Case<'_>, multiple: Multiple, both: (Option<Quantile>, Option<Quantile>), check: &Check) -> CheckState {
+fn state(case: Case<'_>, multiple: Multiple, check: &Check) -> CheckState {
     let unsettled = !case.memory.is_settled(case.situation.policy);
     if unsettled || (1..check.requests_needed).contains(&check.requests) {
-        return CheckState::NotEnough;
-    }
-    match both {
-        (Some(_), Some(_)) if check.evidence >= check.evidence_limit || beyond(case, multiple) => CheckState::Unclear,
-        (Some(_), Some(_)) => CheckState::Pass,
-        _ => CheckState::NoData,
+        CheckState::NotEnough
+    } else if check.value.is_none() || check.control.is_none() {
+        CheckState::NoData
+    } else if check.evidence >= check.evidence_limit || beyond(case, multiple) {
+        CheckState::Unclear
+    } else {
+        CheckState::Pass
     }
 }
 
-/// More of the stage's requests than tolerated take so many times as long as control's quantile, with confidence of 95 %: too little for a
-/// rollback, too much to go on.
+/// More of the stage's requests than tolerated take so many times as long as control's quantile: too little for a rollback, too much to go
+/// on.
 fn beyond(case: Case<'_>, multiple: Multiple) -> bool {
     let Some(edge) = edge(reference(case), multiple.quantile) else { return false };
-    let slow = multiple.slow_of(&case.memory.stage.candidate_durations, edge);
-    let (slow_ones, all) = (real(slow.errors), real(slow.requests));
-    slow.errors >= LEAST_SLOW && wilson(slow_ones, all, Z95_ONE_SIDED).0 > multiple.tolerated()
+    is_too_often(multiple.slow_of(&case.memory.stage.candidate_durations, edge), multiple.tolerated())
 }
 
 fn sentence(check: &Check, multiple: Multiple, slower: &Slower) -> String {
