@@ -114,17 +114,17 @@ impl Meters {
         let End { outcome, micros, measured } = *end;
         let Some(Some(meters)) = self.flags.get(underway.flag) else { return };
         let variant = meters.variant(underway);
-        count(variant.results.get(outcome.index()).copied().flatten(), host);
+        count(at(&variant.results, outcome.index()), host);
         if outcome == Outcome::Cancelled {
             return;
         }
         let cell = usize::from(underway.cell.index());
-        count(variant.cell_requests.get(cell).copied().flatten(), host);
+        count(at(&variant.cell_requests, cell), host);
         if outcome.is_error() {
-            count(variant.cell_errors.get(cell).copied().flatten(), host);
+            count(at(&variant.cell_errors, cell), host);
         }
         for (_, by_cell) in variant.cell_hits.iter().enumerate().filter(|(i, _)| measured.hits.has(*i)) {
-            count(by_cell.get(cell).copied().flatten(), host);
+            count(at(by_cell, cell), host);
         }
         for (meters, score) in variant.scores.iter().zip(measured.scores) {
             meters.count(score, cell, host);
@@ -136,9 +136,17 @@ impl Meters {
 }
 
 fn count(id: Id, host: &impl Host) {
+    add(id, 1, host);
+}
+
+fn add(id: Id, count: u64, host: &impl Host) {
     if let Some(id) = id {
-        host.increment(id);
+        host.add(id, count);
     }
+}
+
+fn at(ids: &[Id], place: usize) -> Id {
+    ids.get(place).copied().flatten()
 }
 
 impl FlagMeters {
@@ -158,7 +166,7 @@ impl FlagMeters {
 
     fn unassigned_by(&self, reason: Reason) -> Id {
         let index = UNASSIGNED.iter().position(|other| *other == reason)?;
-        self.unassigned.get(index).copied().flatten()
+        at(&self.unassigned, index)
     }
 }
 
@@ -192,24 +200,19 @@ impl ScoreMeters {
     }
 
     fn count(&self, score: Option<Result<Units, ScoreFault>>, cell: usize, host: &impl Host) {
-        let add = |by_cell: &ByCell, value| {
-            if let Some(id) = by_cell.get(cell).copied().flatten() {
-                host.add(id, value);
-            }
-        };
         match score {
             None => {}
             Some(Ok(units)) => {
-                add(&self.counts, 1);
-                add(&self.sums, units.get());
-                add(&self.squares, units.square());
+                count(at(&self.counts, cell), host);
+                add(at(&self.sums, cell), units.get(), host);
+                add(at(&self.squares, cell), units.square(), host);
                 if let Some(id) = self.values {
                     host.record(id, units.get());
                 }
             }
             Some(Err(fault)) => {
                 let place = SCORE_FAULTS.iter().position(|other| *other == fault);
-                count(place.and_then(|place| self.bad.get(place).copied().flatten()), host);
+                count(place.and_then(|place| at(&self.bad, place)), host);
             }
         }
     }
