@@ -10,6 +10,7 @@ use crate::judge::{Ruling, Transition, Verdict, Why};
 use crate::observation::{
     Bin, Bins, CELL_COUNT, CellCounts, FieldCounts, FlagCounts, Observation, ShadowCounts, VariantCounts,
 };
+use crate::observe::merge::add_variant;
 use crate::rollout::{Command, Phase, Refusal, RolloutState};
 use crate::run::tests::Bench;
 use crate::stale::Kind;
@@ -137,7 +138,7 @@ impl World {
             let variants = both(self, (part, share + apart), candidate, control);
             apart = -apart;
             for (variant, counts) in &variants {
-                add(flag.variants.entry(variant.clone()).or_default(), counts);
+                add_variant(flag.variants.entry(variant.clone()).or_default(), counts);
             }
             flag.segments.insert(name.to_owned(), variants);
         }
@@ -160,20 +161,6 @@ impl World {
             }
         }
         rulings
-    }
-}
-
-fn add(sum: &mut VariantCounts, other: &VariantCounts) {
-    sum.started += other.started;
-    sum.results.iter_mut().zip(other.results).for_each(|(sum, n)| *sum += n);
-    for (sum, cell) in sum.cells.iter_mut().zip(other.cells) {
-        sum.requests += cell.requests;
-        sum.errors += cell.errors;
-    }
-    sum.duration.merge(&other.duration);
-    for (name, hits) in &other.goals {
-        let goal = sum.goals.entry(name.clone()).or_default();
-        goal.iter_mut().zip(hits).for_each(|(sum, n)| *sum += n);
     }
 }
 

@@ -11,6 +11,16 @@ pub const VARIANT: &str = "$variant";
 /// In a query, the key of the flag.
 pub const FLAG: &str = "$flag";
 
+/// What a check, and a webhook in the controller's settings, may be called.
+pub const NAME: &str = "a name of 1 to 64 of a-z, 0-9, '.', '_' and '-'";
+
+/// Whether it may be called so: see [`NAME`].
+#[must_use]
+pub fn is_name(name: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-');
+    (1..=64).contains(&name.len()) && name.bytes().all(plain)
+}
+
 /// A check that is asked for elsewhere.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Custom {

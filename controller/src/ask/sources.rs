@@ -40,20 +40,22 @@ pub enum Token {
     Environment(String),
 }
 
+/// What the address of a server looks like.
+pub const ADDRESS: &str = "a URL such as \"http://127.0.0.1:9090\"";
+
 /// Reads the address of a server.
 ///
 /// # Errors
 /// What is allowed, if it is none.
 pub fn address(text: &str) -> Result<Uri, &'static str> {
-    const ALLOWED: &str = "a URL such as \"http://127.0.0.1:9090\"";
-    let uri: Uri = text.parse().map_err(|_| ALLOWED)?;
+    let uri: Uri = text.parse().map_err(|_| ADDRESS)?;
     match (uri.scheme_str(), uri.authority()) {
         (Some("https"), _) => Err("a URL with http://: this version speaks no TLS; a local proxy can add it"),
         (Some("http"), Some(authority)) if authority.as_str().contains('@') => {
             Err("a URL without a password: token_file or token_env say where a secret is")
         }
         (Some("http"), Some(authority)) if !authority.host().is_empty() => Ok(uri),
-        _ => Err(ALLOWED),
+        _ => Err(ADDRESS),
     }
 }
 

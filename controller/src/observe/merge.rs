@@ -21,7 +21,8 @@ fn add_flag(sum: &mut FlagCounts, counts: FlagCounts) {
     }
 }
 
-fn add_variant(sum: &mut VariantCounts, counts: &VariantCounts) {
+/// Adds counts of a variant: of another proxy, or of another part of the users.
+pub fn add_variant(sum: &mut VariantCounts, counts: &VariantCounts) {
     sum.started = sum.started.saturating_add(counts.started);
     for (sum, count) in sum.results.iter_mut().zip(counts.results) {
         *sum = sum.saturating_add(count);

@@ -118,7 +118,7 @@ impl Settings {
             &mut findings,
         );
         let database = top.text("database", &mut findings).unwrap_or_else(|| "weir.db".to_owned());
-        let tick = tick(&top, &mut findings);
+        let tick = top.span("tick", Span::from_ms(1_000), &mut findings);
         let api = top.table("api", &["listen"], &mut findings);
         let api = listen(&api, "127.0.0.1:8470", &mut findings);
         let xds = top.table("xds", &["listen", "resource"], &mut findings);
@@ -155,18 +155,6 @@ fn demands(top: &Table<'_>, findings: &mut Findings) -> Demands {
     Demands { limits, allow_defects, ..Demands::default() }
 }
 
-fn tick(top: &Table<'_>, findings: &mut Findings) -> Duration {
-    const ALLOWED: &str = "a duration from 100ms to 1m, such as \"1s\"";
-    let Some(text) = top.text("tick", findings) else { return Duration::from_secs(1) };
-    match Span::parse(&text).map(Span::ms) {
-        Some(ms @ 100..=60_000) => Duration::from_millis(ms),
-        Some(_) | None => {
-            findings.add("tick", format!("{text:?}"), ALLOWED);
-            Duration::from_secs(1)
-        }
-    }
-}
-
 /// Off loopback a listener would need a token and TLS, for snapshots name users; this version has neither, so it refuses.
 fn listen(table: &Table<'_>, default: &str, findings: &mut Findings) -> SocketAddr {
     let text = table.text("listen", findings);
@@ -196,19 +184,11 @@ fn listen(table: &Table<'_>, default: &str, findings: &mut Findings) -> SocketAd
 fn filter(top: &Table<'_>, resource: String, findings: &mut Findings) -> FilterSettings {
     let table = top.table("filter", &["wasm", "failure_policy", "vm_id"], findings);
     const WASM: &str = "the absolute path of weir_filter.wasm as the proxies see it";
-    let wasm = match table.text("wasm", findings) {
-        Some(path) if path.starts_with('/') => path,
-        Some(path) => {
-            findings.add(table.at("wasm"), format!("{path:?}"), WASM);
-            path
-        }
-        None => {
-            if !table.has("wasm") {
-                findings.add(table.at("wasm"), "nothing", WASM);
-            }
-            String::new()
-        }
-    };
+    let wasm = table.required("wasm", WASM, findings);
+    if let Some(path) = wasm.as_ref().filter(|path| !path.starts_with('/')) {
+        findings.add(table.at("wasm"), format!("{path:?}"), WASM);
+    }
+    let wasm = wasm.unwrap_or_default();
     let failure_policy = match table.text("failure_policy", findings).as_deref() {
         None | Some("fail_reload") => FailurePolicy::FailReload,
         Some("fail_open") => FailurePolicy::FailOpen,
@@ -233,12 +213,7 @@ fn name(table: &Table<'_>, key: &str, findings: &mut Findings) -> String {
 fn proxies(top: &Table<'_>, findings: &mut Findings) -> Vec<Proxy> {
     let mut proxies: Vec<Proxy> = Vec::new();
     for table in top.tables("proxies", &["admin"], findings) {
-        let Some(text) = table.text("admin", findings) else {
-            if !table.has("admin") {
-                findings.add(table.at("admin"), "nothing", ADMIN);
-            }
-            continue;
-        };
+        let Some(text) = table.required("admin", ADMIN, findings) else { continue };
         let admin = text.trim_end_matches('/').to_owned();
         if AdminAddress::parse(&admin).is_err() {
             findings.add(table.at("admin"), format!("{text:?}"), ADMIN);

@@ -1,7 +1,10 @@
 //! The file as it was typed: tables whose keys are known, values whose type is right, and everything else as a [`Finding`], whose
 //! path is a chain of keys such as `proxies[1].admin`. Knows no key of `weir.toml` by name.
 
+use std::time::Duration;
+
 use weir_core::check::{Code, Finding, nearest};
+use weir_core::span::Span;
 
 /// The findings of a file so far.
 #[derive(Debug, Default)]
@@ -52,6 +55,26 @@ impl<'a> Table<'a> {
                 None
             }
         }
+    }
+
+    /// A string that must be there; `None`, with a finding, if it is absent or something else.
+    pub(super) fn required(&self, key: &str, allowed: &str, findings: &mut Findings) -> Option<String> {
+        if !self.has(key) {
+            findings.add(self.at(key), "nothing", allowed);
+        }
+        self.text(key, findings)
+    }
+
+    /// A length of time from 100 ms to a minute; the default if it is absent or, with a finding, something else.
+    pub(super) fn span(&self, key: &str, default: Span, findings: &mut Findings) -> Duration {
+        let text = self.text(key, findings);
+        let span = text.as_deref().map_or(Some(default), Span::parse);
+        let span = span.filter(|span| (100..=60_000).contains(&span.ms())).unwrap_or_else(|| {
+            let allowed = format!("a duration from 100ms to 1m, such as \"{default}\"");
+            findings.add(self.at(key), format!("{:?}", text.unwrap_or_default()), allowed);
+            default
+        });
+        Duration::from_millis(span.ms())
     }
 
     /// A whole number; `None` if it is absent or, with a finding, something else.

@@ -2,16 +2,16 @@
 //! not know them.
 
 use std::path::Path;
-use std::time::Duration;
 
+use weir_core::custom::{NAME, is_name};
 use weir_core::span::Span;
 
 use super::raw::{Findings, Table};
-use crate::ask::sources::address;
+use crate::ask::sources::{ADDRESS, address};
 use crate::ask::{Endpoint, Sources, Token};
 
 const KEYS: [&str; 4] = ["url", "timeout", "token_file", "token_env"];
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
+const DEFAULT_TIMEOUT: Span = Span::from_ms(5_000);
 
 /// Reads both; `beside` is the directory that relative paths count from.
 pub(super) fn read(top: &Table<'_>, beside: &Path, findings: &mut Findings) -> Sources {
@@ -19,10 +19,8 @@ pub(super) fn read(top: &Table<'_>, beside: &Path, findings: &mut Findings) -> S
     let prometheus = prometheus.and_then(|table| endpoint(&table, beside, findings));
     let mut sources = Sources { prometheus, ..Sources::default() };
     for (name, table) in top.named("webhooks", &KEYS, findings) {
-        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-');
-        if !(1..=64).contains(&name.len()) || !name.bytes().all(plain) {
-            let allowed = "a name of 1 to 64 of a-z, 0-9, '.', '_' and '-'";
-            findings.add(format!("webhooks.{name}"), format!("the name {name:?}"), allowed);
+        if !is_name(&name) {
+            findings.add(format!("webhooks.{name}"), format!("the name {name:?}"), NAME);
         }
         if let Some(endpoint) = endpoint(&table, beside, findings) {
             sources.webhooks.insert(name, endpoint);
@@ -32,28 +30,14 @@ pub(super) fn read(top: &Table<'_>, beside: &Path, findings: &mut Findings) -> S
 }
 
 fn endpoint(table: &Table<'_>, beside: &Path, findings: &mut Findings) -> Option<Endpoint> {
-    let timeout = timeout(table, findings);
+    let timeout = table.span("timeout", DEFAULT_TIMEOUT, findings);
     let token = token(table, beside, findings);
-    if !table.has("url") {
-        findings.add(table.at("url"), "nothing", "a URL such as \"http://127.0.0.1:9090\"");
-    }
-    let text = table.text("url", findings)?;
+    let text = table.required("url", ADDRESS, findings)?;
     match address(&text) {
         Ok(url) => Some(Endpoint { url, timeout, token }),
         Err(allowed) => {
             findings.add(table.at("url"), format!("{text:?}"), allowed);
             None
-        }
-    }
-}
-
-fn timeout(table: &Table<'_>, findings: &mut Findings) -> Duration {
-    let Some(text) = table.text("timeout", findings) else { return DEFAULT_TIMEOUT };
-    match Span::parse(&text).map(Span::ms) {
-        Some(ms @ 100..=60_000) => Duration::from_millis(ms),
-        Some(_) | None => {
-            findings.add(table.at("timeout"), format!("{text:?}"), "a duration from 100ms to 1m, such as \"5s\"");
-            DEFAULT_TIMEOUT
         }
     }
 }

@@ -3,7 +3,8 @@
 
 use weir_controller::judge::analysis::{Analysis, Remark, RemarkState, Scope};
 use weir_controller::judge::{Ruling, Transition, Verdict, Why};
-use weir_controller::observation::{Observation, VariantCounts};
+use weir_controller::observation::Observation;
+use weir_controller::observe::merge::add_variant;
 use weir_controller::rollout::{Phase, RolloutState};
 use weir_core::document::{Advance, Policy, Rollout};
 use weir_core::guardrail::{Counter, Guardrail, Metric};
@@ -44,7 +45,7 @@ impl Worlds {
             }
             let flag = sum.flags.get_mut("checkout").unwrap();
             for (variant, counts) in &variants {
-                add(flag.variants.entry(variant.clone()).or_default(), counts);
+                add_variant(flag.variants.entry(variant.clone()).or_default(), counts);
             }
             flag.segments.insert((*name).to_owned(), variants);
         }
@@ -71,16 +72,6 @@ impl Worlds {
         }
         last.unwrap()
     }
-}
-
-fn add(sum: &mut VariantCounts, other: &VariantCounts) {
-    sum.started += other.started;
-    sum.results.iter_mut().zip(other.results).for_each(|(sum, n)| *sum += n);
-    for (sum, cell) in sum.cells.iter_mut().zip(other.cells) {
-        sum.requests += cell.requests;
-        sum.errors += cell.errors;
-    }
-    sum.duration.merge(&other.duration);
 }
 
 fn by_segment(guardrails: Vec<Guardrail>) -> RolloutState {
@@ -240,7 +231,7 @@ fn fewer_errors_on_the_whole_and_more_in_every_segment_are_simpson_s_reversal() 
             });
             let flag = into.flags.get_mut("checkout").unwrap();
             for (variant, counts) in &variants {
-                add(flag.variants.entry(variant.clone()).or_default(), counts);
+                add_variant(flag.variants.entry(variant.clone()).or_default(), counts);
             }
             flag.segments.insert(name.to_owned(), variants);
         }

@@ -1,9 +1,9 @@
 //! What is looked at beside the guardrails: under `analysis` of a rollout, or in a file of its own beside a recorded history. Owns the
 //! form and its ranges, which are the same in both places; a document may ask only for what this version counts.
 
-use super::MAX_NAME_BYTES;
-use super::fields::{Fields, nearest};
+use super::fields::{Fields, meant};
 use super::flags::quoted;
+use super::weir::named;
 use crate::analysis::{Action, Analysis, Bar, Better, Drift, Goal, Segments, Shadow, Source};
 use crate::code::Code;
 use crate::finding::{Findings, Path};
@@ -73,18 +73,11 @@ fn part<T>(
 fn goals(fields: &Fields<'_>, key: &str, counted: Option<&[String]>, findings: &mut Findings) -> Vec<(String, Goal)> {
     let Some(json) = fields.object(key, findings) else { return Vec::new() };
     let path = fields.path.key(key);
-    let Some(named) = Fields::any(json, &path, findings) else { return Vec::new() };
-    if named.len() > MAX_GOALS {
-        findings.add(Code::Limit, &path, format_args!("{} {key}", named.len()), format!("at most {MAX_GOALS} {key}"));
-        return Vec::new();
-    }
-    let mut goals = Vec::with_capacity(named.len());
-    for (name, json) in named.iter() {
+    let Some(fields) = Fields::at_most(json, &path, (MAX_GOALS, key), findings) else { return Vec::new() };
+    let mut goals = Vec::with_capacity(fields.len());
+    for (name, json) in fields.iter() {
         let place = path.key(name);
-        if name.is_empty() || name.len() > MAX_NAME_BYTES {
-            let found = format_args!("a name of {} bytes", name.len());
-            findings.add(Code::Name, &place.name(), found, format!("1 to {MAX_NAME_BYTES} bytes"));
-        }
+        named(name, &place, findings);
         if let Some(allowed) = counted.and_then(|counted| not_counted(name, key, counted)) {
             findings.add(Code::Metric, &place.name(), format_args!("{name:?}"), allowed);
         }
@@ -100,7 +93,7 @@ fn not_counted(name: &str, key: &str, counted: &[String]) -> Option<String> {
     }
     let under = if key == "goals" { "counters" } else { "scores" };
     let known: Vec<&str> = counted.iter().map(String::as_str).collect();
-    let near = nearest(name, &known).map(|near| format!("{near:?} (did you mean that?), ")).unwrap_or_default();
+    let near = meant(name, &known);
     let known = if known.is_empty() { "which has none".to_owned() } else { quoted(counted) };
     Some(format!("{near}a name under weir.{under}: {known}"))
 }

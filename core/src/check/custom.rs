@@ -3,7 +3,7 @@
 
 use super::fields::Fields;
 use crate::code::Code;
-use crate::custom::{Custom, FLAG, Source, VARIANT, has_variant};
+use crate::custom::{Custom, FLAG, NAME, Source, VARIANT, has_variant, is_name};
 use crate::finding::{Findings, Path};
 use crate::guardrail::{Guardrail, Metric};
 use crate::json::Json;
@@ -78,12 +78,9 @@ fn custom(fields: &Fields<'_>, name: Option<&str>, source: Source, findings: &mu
     Some(Custom { name: name?.to_owned(), source, every, failures })
 }
 
-const NAME: &str = "a name of 1 to 64 of a-z, 0-9, '.', '_' and '-'";
-
 fn name<'a>(fields: &Fields<'a>, key: &str, findings: &mut Findings) -> Option<&'a str> {
-    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-');
     let name = fields.string(key, findings)?;
-    if !(1..=64).contains(&name.len()) || !name.bytes().all(plain) {
+    if !is_name(name) {
         fields.refuse(key, NAME, findings);
         return None;
     }

@@ -38,6 +38,22 @@ impl<'a> Fields<'a> {
         Some(Self { path, fields })
     }
 
+    /// The same, with at most so many of them; `what` they are, for the finding.
+    pub(crate) fn at_most(
+        json: &'a Json,
+        path: &'a Path<'a>,
+        (most, what): (usize, &str),
+        findings: &mut Findings,
+    ) -> Option<Self> {
+        let this = Self::any(json, path, findings)?;
+        if this.fields.len() > most {
+            let found = format_args!("{} {what}", this.fields.len());
+            findings.add(Code::Limit, path, found, format!("at most {most} {what}"));
+            return None;
+        }
+        Some(this)
+    }
+
     /// `json` as an object of flagd's, of which nothing is reported.
     pub(crate) fn open(json: &'a Json, path: &'a Path<'a>) -> Option<Self> {
         match json {
@@ -163,10 +179,14 @@ fn share(json: &Json) -> Option<Share> {
 
 /// What may stand in the place of an unknown key, the nearest first.
 pub(super) fn suggest(key: &str, known: &[&str]) -> String {
-    match nearest(key, known) {
-        Some(near) => format!("{near:?} (did you mean that?), or one of {}", known.join(", ")),
-        None => format!("one of {}", known.join(", ")),
-    }
+    let meant = meant(key, known);
+    let or = if meant.is_empty() { "" } else { "or " };
+    format!("{meant}{or}one of {}", known.join(", "))
+}
+
+/// The known name that was probably meant, before what else is allowed; empty if there is none.
+pub(super) fn meant(found: &str, known: &[&str]) -> String {
+    nearest(found, known).map_or_else(String::new, |near| format!("{near:?} (did you mean that?), "))
 }
 
 /// Keys that have stood there before, with how often.

@@ -1,6 +1,6 @@
 //! Guardrails: what is limited, by a ratio to control, a ceiling, or both (custom checks are `custom`'s); and what follows when time is up.
 
-use super::fields::{Fields, nearest};
+use super::fields::{Fields, meant};
 use super::flags::quoted;
 use super::{MAX_GUARDRAILS, custom};
 use crate::code::Code;
@@ -83,8 +83,7 @@ fn counter(name: &str, counters: &[String]) -> Option<Counter> {
 /// What may be limited, the nearest first.
 fn metrics(found: Option<&str>, counters: &[String]) -> String {
     let known: Vec<&str> = COUNTERS.iter().map(Counter::name).chain(counters.iter().map(String::as_str)).collect();
-    let near = found.and_then(|found| nearest(found, &[known.as_slice(), &["latency"]].concat()));
-    let near = near.map(|near| format!("{near:?} (did you mean that?), ")).unwrap_or_default();
+    let near = found.map_or_else(String::new, |found| meant(found, &[known.as_slice(), &["latency"]].concat()));
     format!(
         "{near}\"latency\" or one of {} (weir.counters may name more), or a query or a webhook in its place",
         quoted(&known)

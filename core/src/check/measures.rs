@@ -48,11 +48,7 @@ fn named<T>(
 ) -> Vec<T> {
     let Some(json) = weir.object(key, findings) else { return Vec::new() };
     let path = weir.path.key(key);
-    let Some(fields) = Fields::any(json, &path, findings) else { return Vec::new() };
-    if fields.len() > most {
-        findings.add(Code::Limit, &path, format_args!("{} {key}", fields.len()), format!("at most {most} {key}"));
-        return Vec::new();
-    }
+    let Some(fields) = Fields::at_most(json, &path, (most, key), findings) else { return Vec::new() };
     let mut all = Vec::with_capacity(fields.len());
     for (name, json) in fields.iter() {
         let place = path.key(name);
@@ -103,7 +99,6 @@ fn codes(json: &Json) -> Option<Vec<u16>> {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked: whole and within 100 to 599")]
 fn code(json: &Json) -> Option<u16> {
-    json.as_number().filter(|n| n.fract() == 0.0 && (100.0..=599.0).contains(n)).map(|n| n as u16)
+    json.as_whole(599).filter(|code| *code >= 100).and_then(|code| u16::try_from(code).ok())
 }

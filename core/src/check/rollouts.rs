@@ -18,16 +18,7 @@ use crate::span::Span;
 pub(super) fn read(weir: &Fields<'_>, document: &mut Document, findings: &mut Findings) {
     let Some(json) = weir.object("rollouts", findings) else { return };
     let path = weir.path.key("rollouts");
-    let Some(fields) = Fields::any(json, &path, findings) else { return };
-    if fields.len() > MAX_ROLLOUTS {
-        findings.add(
-            Code::Limit,
-            &path,
-            format_args!("{} rollouts", fields.len()),
-            format!("at most {MAX_ROLLOUTS} rollouts"),
-        );
-        return;
-    }
+    let Some(fields) = Fields::at_most(json, &path, (MAX_ROLLOUTS, "rollouts"), findings) else { return };
     let counters: Vec<String> = document.counters.iter().map(|counter| counter.name.clone()).collect();
     let scores: Vec<String> = document.scores.iter().map(|score| score.name.clone()).collect();
     let named = Named { counters: &counters, scores: &scores };

@@ -53,15 +53,20 @@ fn segments(weir: &Fields<'_>, findings: &mut Findings) {
     let Some(json) = weir.object("segments", findings) else { return };
     let path = weir.path.key("segments");
     for (name, rule) in Fields::any(json, &path, findings).iter().flat_map(Fields::iter) {
-        if name.is_empty() || name.len() > MAX_NAME_BYTES {
-            let found = format_args!("a name of {} bytes", name.len());
-            findings.add(Code::Name, &path.key(name).name(), found, format!("1 to {MAX_NAME_BYTES} bytes"));
-        }
+        named(name, &path.key(name), findings);
         if !matches!(rule, Json::Object(_)) {
             findings.add(Code::Value, &path.key(name), rule, "a rule: {OPERATOR: [OPERAND, ...]}");
         }
     }
     weir.refuse_later("segments", "segments are", findings);
+}
+
+/// A name that goes nowhere but into words.
+pub(super) fn named(name: &str, path: &Path<'_>, findings: &mut Findings) {
+    if name.is_empty() || name.len() > MAX_NAME_BYTES {
+        let found = format_args!("a name of {} bytes", name.len());
+        findings.add(Code::Name, &path.name(), found, format!("1 to {MAX_NAME_BYTES} bytes"));
+    }
 }
 
 fn hashing(fields: &Fields<'_>, findings: &mut Findings) -> Hashing {
@@ -136,12 +141,7 @@ fn attributes(weir: &Fields<'_>, referred: &[String], findings: &mut Findings) -
     let mut sources = vec![None; referred.len()];
     let Some(json) = weir.object("attributes", findings) else { return sources };
     let path = weir.path.key("attributes");
-    let Some(fields) = Fields::any(json, &path, findings) else { return sources };
-    if fields.len() > MAX_ATTRIBUTES {
-        let allowed = format!("at most {MAX_ATTRIBUTES} attributes");
-        findings.add(Code::Limit, &path, format_args!("{} attributes", fields.len()), allowed);
-        return sources;
-    }
+    let Some(fields) = Fields::at_most(json, &path, (MAX_ATTRIBUTES, "attributes"), findings) else { return sources };
     for (name, json) in fields.iter() {
         let place = path.key(name);
         if name == TARGETING_KEY || name == "$flagd" || name.is_empty() || name.contains('.') {
@@ -241,16 +241,7 @@ fn cookie(json: &Json, path: &Path<'_>, findings: &mut Findings) -> Option<Strin
 fn outputs(weir: &Fields<'_>, document: &mut Document, findings: &mut Findings) {
     let Some(json) = weir.object("outputs", findings) else { return };
     let path = weir.path.key("outputs");
-    let Some(fields) = Fields::any(json, &path, findings) else { return };
-    if fields.len() > MAX_OUTPUTS {
-        findings.add(
-            Code::Limit,
-            &path,
-            format_args!("{} outputs", fields.len()),
-            format!("at most {MAX_OUTPUTS} outputs"),
-        );
-        return;
-    }
+    let Some(fields) = Fields::at_most(json, &path, (MAX_OUTPUTS, "outputs"), findings) else { return };
     let mut headers: Vec<String> = Vec::new();
     for (key, json) in fields.iter() {
         let place = path.key(key);
