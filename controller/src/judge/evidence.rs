@@ -10,14 +10,18 @@
 //! Against `q` stand the shares with `rho` times its odds, `rho q / (rho q + 1 - q)`, for 24 values of `rho`, log-uniform from 1.05 to
 //! 64. The likelihood ratio of a tick is `rho^x / (1 + (rho - 1) q)^n`. Its expectation is at most 1 for every true share up to `q`,
 //! because it grows with `x`; so is that of products over ticks, whatever the shares `q` were, since they are known before the errors are.
+//! The 24 are weighted by `rho^-1/2`, together 1: a fault of 64 times the limit shows in a few errors whatever it weighs, and what is
+//! gained are faults near the limit, which take long.
 //!
-//! One product that starts once goes deaf in a healthy time, so evidence is a weighted sum over start times: a new one every 10 s of
-//! observed time, the k-th with weight `w_k = g(k) - g(k + 1)` where `g(k) = 1 / (1 + ln k)`, which sum to 1; starts that have not begun
-//! contribute their weight times 1, together `g(K + 1)` after `K` starts. Evidence of 1 / alpha is reached with probability at most alpha,
-//! over all time, when the limit is kept (Ville's inequality).
+//! One product that starts once goes deaf in a healthy time, so evidence is a weighted sum over start times, a new one every 10 s of
+//! observed time. Half of the weight is the first start's: what is broken is mostly broken from the beginning. The other half is spread
+//! by a plan of `P` starts: `w_k = (h(k) - h(k + 1)) / 2` where `h(k) = 1 / (1 + ln(1 + (k - 1) / P))`. While the plan lasts these are
+//! `1 / 2P` to `1 / 12P`; beyond it they fall as `1 / (k ln^2 k)`, the slowest that still sum, so that an attempt which takes ten times
+//! as long as planned is not deaf. All weights sum to 1; starts that have not begun contribute their weight times 1. Evidence of
+//! 1 / alpha is reached with probability at most alpha, over all time, when the limit is kept (Ville's inequality).
 //!
-//! The weights fall as `1 / (k ln^2 k)`, the slowest that still sum. Against `1 / (k (k + 1))` (telescoping too) the first start
-//! gives up 0.2 in ln E, the start after an hour gains 2.0 and the one after a day 4.4: faults after a long health are found sooner.
+//! Against `1 / (k (k + 1))`, which knows no plan, the first start has the same weight and, under a plan of a day, the start after an
+//! hour gains 1.9 in ln E and the one after a day 6.6: faults after a long health are found sooner.
 //!
 //! # Why no list of starts is kept
 //! Every start is multiplied by the same ratio in a tick, and its weight never changes. So per `rho` the sum over all starts is one
@@ -26,6 +30,7 @@
 //!
 //! Sources: Lindon and Malek, arXiv 2011.03567 (counts); Shiryaev 1963, Roberts 1966 (sums over starts).
 
+use std::num::NonZeroU32;
 use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
@@ -34,14 +39,25 @@ use crate::stats::{real, real_to_count};
 
 /// How many ratios are mixed.
 pub const RATIOS: usize = 24;
+/// The same as a real number.
+const PARTS: f64 = 24.0;
 
 const LOWEST: f64 = 1.05;
 const HIGHEST: f64 = 64.0;
 
+/// The weight of a ratio falls with this power of it.
+const TILT: f64 = 0.5;
+
+/// The first start's own part of the weight of all.
+const AT_ONCE: f64 = 0.5;
+
+/// What is taken for the plan where there is none, milliseconds.
+const UNPLANNED_MS: u64 = 3_600_000;
+
 /// A start begins when so much observed time has passed since the one before, milliseconds.
 const START_EVERY_MS: u64 = 10_000;
 
-/// No part of the sum is kept above e to this (5e34). Lowering evidence never makes it invalid, and after a fault that control shared the
+/// Evidence is never kept above e to this (5e34). Lowering evidence never makes it invalid, and after a fault that control shared the
 /// judge must not be deaf to the next for as long as the shared one lasted.
 const MOST: f64 = 80.0;
 
@@ -52,29 +68,64 @@ struct Grid {
     ln: [f64; RATIOS],
     ratio: [f64; RATIOS],
     excess: [f64; RATIOS],
+    /// They sum to 1.
+    weight: [f64; RATIOS],
+    /// Of each part of the sum.
     most: f64,
 }
 
 static GRID: LazyLock<Grid> = LazyLock::new(|| {
-    let step = (HIGHEST / LOWEST).ln() / f64::from(u32::try_from(RATIOS - 1).unwrap_or(1));
+    let step = (HIGHEST / LOWEST).ln() / (PARTS - 1.0);
     let mut at = LOWEST.ln() - step;
     let ln = [(); RATIOS].map(|()| {
         at += step;
         at
     });
-    Grid { ln, ratio: ln.map(f64::exp), excess: ln.map(f64::exp_m1), most: MOST.exp() }
+    let weight = ln.map(|ln| (-TILT * ln).exp());
+    let sum: f64 = weight.iter().sum();
+    Grid {
+        ln,
+        ratio: ln.map(f64::exp),
+        excess: ln.map(f64::exp_m1),
+        weight: weight.map(|weight| weight / sum),
+        most: MOST.exp() / PARTS,
+    }
 });
 
 /// The clock of starts, common to all mixtures that are watched together.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Starts {
     /// How many have begun.
     begun: u32,
     /// Observed time since the last began, milliseconds.
     since_ms: u64,
+    /// Over how many their weight is spread.
+    #[serde(default = "no_plan")]
+    planned: NonZeroU32,
+}
+
+/// Earlier versions planned nothing. From any start on their weights sum to more than those of this plan, so that evidence which goes on
+/// with it stays valid.
+fn no_plan() -> NonZeroU32 {
+    NonZeroU32::MIN
+}
+
+impl Default for Starts {
+    /// Without a plan.
+    fn default() -> Self {
+        Self::planned(0)
+    }
 }
 
 impl Starts {
+    /// None has begun; they are to serve for about so much observed time, milliseconds. 0 is no plan: an hour is taken.
+    #[must_use]
+    pub fn planned(span_ms: u64) -> Self {
+        let span_ms = if span_ms == 0 { UNPLANNED_MS } else { span_ms };
+        let planned = NonZeroU32::new(u32::try_from(span_ms / START_EVERY_MS).unwrap_or(u32::MAX));
+        Self { begun: 0, since_ms: 0, planned: planned.unwrap_or(NonZeroU32::MIN) }
+    }
+
     /// To be called once before each tick that carries information, with the time that the tick covers: the natural logarithm of the
     /// new start's weight if one begins. Whether it does depends on time and exposure only, never on errors.
     pub fn pass(&mut self, span_ms: u64) -> Option<f64> {
@@ -84,20 +135,25 @@ impl Starts {
             self.since_ms = 0;
         }
         self.since_ms = self.since_ms.saturating_add(span_ms);
-        let k = f64::from(self.begun);
-        // g(k) - g(k + 1) = ln(1 + 1/k) g(k) g(k + 1), without the cancellation.
-        begins.then(|| (k.recip().ln_1p() * tail(k) * tail(k + 1.0)).ln())
+        begins.then(|| self.weight(self.begun).ln())
+    }
+
+    /// The k-th start's weight, k at least 1: `h(k) - h(k + 1)` is `ln(1 + 1 / (P + k - 1)) h(k) h(k + 1)`, without the cancellation.
+    fn weight(self, k: u32) -> f64 {
+        let slice = (f64::from(self.planned.get()) + f64::from(k) - 1.0).recip().ln_1p();
+        let spread = (1.0 - AT_ONCE) * slice * self.tail(f64::from(k)) * self.tail(f64::from(k) + 1.0);
+        if k == 1 { AT_ONCE + spread } else { spread }
     }
 
     /// The weight of all starts that have not begun.
     fn waiting(self) -> f64 {
-        tail(f64::from(self.begun) + 1.0)
+        if self.begun == 0 { 1.0 } else { (1.0 - AT_ONCE) * self.tail(f64::from(self.begun) + 1.0) }
     }
-}
 
-/// The weight of the k-th start and all that follow it.
-fn tail(k: f64) -> f64 {
-    (1.0 + k.ln()).recip()
+    /// Of the weight that is spread, that of the k-th start and all that follow it.
+    fn tail(self, k: f64) -> f64 {
+        (1.0 + ((k - 1.0) / f64::from(self.planned.get())).ln_1p()).recip()
+    }
 }
 
 /// What a tick says.
@@ -128,7 +184,7 @@ fn whole(count: f64) -> Option<u32> {
     (real(whole) == count).then(|| u32::try_from(whole).ok()).flatten()
 }
 
-/// The sum over the starts that have begun, for each ratio; between 0 and e^80.
+/// The weighted sum over the starts that have begun, for each ratio; together between 0 and e^80.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Stored", into = "Stored")]
 pub struct Mixture([f64; RATIOS]);
@@ -138,23 +194,26 @@ pub struct Mixture([f64; RATIOS]);
 #[serde(untagged)]
 enum Stored {
     /// As it is.
+    Parts { parts: [f64; RATIOS] },
+    /// As an earlier version did: each ratio weighs the same, and its weight is not in its sum.
     Sums { sums: [f64; RATIOS] },
-    /// As natural logarithms, as earlier versions did; -1e300 stood for that of 0.
+    /// The same as natural logarithms, as those before it did; -1e300 stood for that of 0.
     Logarithms([f64; RATIOS]),
 }
 
 impl From<Stored> for Mixture {
     fn from(stored: Stored) -> Self {
         Self(match stored {
-            Stored::Sums { sums } => sums,
-            Stored::Logarithms(logarithms) => logarithms.map(f64::exp),
+            Stored::Parts { parts } => parts,
+            Stored::Sums { sums } => sums.map(|sum| sum / PARTS),
+            Stored::Logarithms(logarithms) => logarithms.map(|ln| ln.exp() / PARTS),
         })
     }
 }
 
 impl From<Mixture> for Stored {
-    fn from(Mixture(sums): Mixture) -> Self {
-        Self::Sums { sums }
+    fn from(Mixture(parts): Mixture) -> Self {
+        Self::Parts { parts }
     }
 }
 
@@ -162,8 +221,8 @@ impl Mixture {
     /// A start of that weight (natural logarithm) begins.
     pub fn begin(&mut self, ln_weight: f64) {
         let weight = ln_weight.exp();
-        for sum in &mut self.0 {
-            *sum += weight;
+        for (part, of_ratio) in self.0.iter_mut().zip(&GRID.weight) {
+            *part += weight * of_ratio;
         }
     }
 
@@ -179,24 +238,24 @@ impl Mixture {
     fn multiply(&mut self, hits: u32, all: u32, tolerated: f64) {
         let for_hits = power(GRID.ratio, hits);
         let for_all = power(GRID.excess.map(|excess| 1.0 + excess * tolerated), all);
-        for ((sum, up), down) in self.0.iter_mut().zip(for_hits).zip(for_all) {
-            *sum = (*sum * up / down).min(GRID.most);
+        for ((part, up), down) in self.0.iter_mut().zip(for_hits).zip(for_all) {
+            *part = (*part * up / down).min(GRID.most);
         }
     }
 
     fn multiply_by_logarithm(&mut self, marks: Marks) {
         let Marks { hits, all, tolerated, dispersion } = marks;
-        for ((sum, ln), excess) in self.0.iter_mut().zip(&GRID.ln).zip(&GRID.excess) {
+        for ((part, ln), excess) in self.0.iter_mut().zip(&GRID.ln).zip(&GRID.excess) {
             let ratio = hits * ln - all * (excess * tolerated).ln_1p();
-            *sum = (sum.ln() + ratio / dispersion).min(MOST).exp();
+            *part = (part.ln() + ratio / dispersion).min(MOST).exp().min(GRID.most);
         }
     }
 
-    /// Natural logarithm of the evidence: the mean over the ratios, and the starts that are yet to come.
+    /// Natural logarithm of the evidence: all ratios, and the starts that are yet to come.
     #[must_use]
     pub fn ln_evidence(&self, starts: Starts) -> f64 {
         let begun: f64 = self.0.iter().sum();
-        (begun / f64::from(u32::try_from(RATIOS).unwrap_or(1)) + starts.waiting()).ln()
+        (begun + starts.waiting()).ln()
     }
 }
 
@@ -260,10 +319,14 @@ mod tests {
                 }
             }
         }
-        let weight_from = |k: usize| 1.0 / (1.0 + (k as f64).ln());
+        let of_ratio = |r: f64| (r / r0).powf(-0.5);
+        let all_ratios: f64 = ratios.iter().map(|r| of_ratio(*r)).sum();
+        // A plan of an hour.
+        let weight_from = |k: usize| if k == 1 { 1.0 } else { 0.5 / (1.0 + (1.0 + (k as f64 - 1.0) / 360.0).ln()) };
         let mut evidence = weight_from(starts.len() + 1);
         for (k, sums) in (1..).zip(&starts) {
-            evidence += sums.iter().map(|s| s.exp()).sum::<f64>() / 24.0 * (weight_from(k) - weight_from(k + 1));
+            let mixed: f64 = sums.iter().zip(&ratios).map(|(s, r)| s.exp() * of_ratio(*r) / all_ratios).sum();
+            evidence += mixed * (weight_from(k) - weight_from(k + 1));
         }
         evidence.ln()
     }
@@ -310,11 +373,19 @@ mod tests {
     }
 
     #[test]
-    fn sums_that_were_written_as_logarithms_are_read() {
+    fn what_earlier_versions_wrote_says_what_it_said() {
         let mut logarithms = [-1e300; RATIOS];
         logarithms[3] = 2.0;
-        let read: Mixture = serde_json::from_value(serde_json::json!(logarithms)).unwrap();
-        assert_eq!((read.0[0], read.0[3]), (0.0, 2f64.exp()));
+        let sums = logarithms.map(f64::exp);
+        for written in [serde_json::json!(logarithms), serde_json::json!({ "sums": sums })] {
+            let read: Mixture = serde_json::from_value(written).unwrap();
+            assert_eq!((read.0[0], read.0[3]), (0.0, 2f64.exp() / 24.0));
+        }
+        // Its weights that were left, 1 / (1 + ln(k + 1)) after k starts, are more than those that follow now.
+        for begun in [1, 2, 50, 8_640] {
+            let read: Starts = serde_json::from_value(serde_json::json!({ "begun": begun, "since_ms": 0 })).unwrap();
+            assert!(read.waiting() <= 1.0 / (1.0 + (f64::from(begun) + 1.0).ln()), "{begun}");
+        }
     }
 
     #[test]
@@ -371,15 +442,26 @@ mod tests {
         let mut starts = Starts::default();
         let begun: Vec<usize> = (0..25).filter(|_| starts.pass(1_000).is_some()).collect();
         assert_eq!(begun, [0, 10, 20]);
-        let first = Starts::default().pass(60_000).unwrap();
-        assert!((first.exp() - (1.0 - 1.0 / (1.0 + 2f64.ln()))).abs() < 1e-15, "{first}");
     }
 
     #[test]
     fn the_weights_of_all_starts_are_one() {
-        let mut starts = Starts::default();
-        let begun: f64 = (0..10_000).filter_map(|_| starts.pass(10_000)).map(f64::exp).sum();
-        assert!((begun + starts.waiting() - 1.0).abs() < 1e-12, "{begun}");
+        for planned_ms in [0, 10_000, 3_600_000, 86_400_000] {
+            let mut starts = Starts::planned(planned_ms);
+            let begun: f64 = (0..20_000).filter_map(|_| starts.pass(10_000)).map(f64::exp).sum();
+            assert!((begun + starts.waiting() - 1.0).abs() < 1e-12, "{begun} under {planned_ms}");
+        }
+    }
+
+    /// Within the plan no start has less than a sixth of an even part.
+    #[test]
+    fn weights_suit_the_plan() {
+        let starts = Starts::planned(86_400_000);
+        assert!(starts.weight(1) > 0.5);
+        for k in 2..=8_640 {
+            let even = 0.5 / 8_640.0;
+            assert!((even / 6.0..=even).contains(&starts.weight(k)), "{k}: {}", starts.weight(k));
+        }
     }
 
     #[test]

@@ -67,6 +67,12 @@ pub struct Excursion {
 const EVEN: f64 = 1e-9;
 
 impl Guarded {
+    /// Nothing seen yet.
+    #[must_use]
+    pub fn new(starts: Starts) -> Self {
+        Self { starts, ..Self::default() }
+    }
+
     /// Takes in a tick. One without requests of the candidate, or of control where it is compared with, carries no information: not
     /// even its time counts.
     pub fn step(&mut self, tick: &Tick<'_>, tolerated: Tolerated) {

@@ -71,6 +71,12 @@ impl Ceiling {
 }
 
 impl Slow {
+    /// Nothing seen yet.
+    #[must_use]
+    pub fn new(starts: Starts) -> Self {
+        Self { starts, ..Self::default() }
+    }
+
     /// Takes in a tick's durations. One without any of the candidate carries no information.
     pub fn step(&mut self, tick: &Durations<'_>, ceiling: Ceiling) {
         let tally = ceiling.slow_of(tick.candidate);

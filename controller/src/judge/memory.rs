@@ -95,7 +95,8 @@ impl Memory {
     /// Empty, for an attempt that goes by `policy`.
     #[must_use]
     pub fn new(policy: &Policy) -> Self {
-        Self { watches: policy.limits.iter().map(Watch::new).collect(), ..Self::default() }
+        let watches = policy.limits.iter().map(|limit| Watch::new(limit, policy.planned_ms(limit))).collect();
+        Self { watches, ..Self::default() }
     }
 
     /// A stage begins: what is counted by stage begins with it. Evidence on errors goes on, for it compares what is concurrent and a
@@ -114,7 +115,7 @@ impl Memory {
         self.gathered.begin_stage(policy);
         for (limit, watch) in policy.limits.iter().zip(&mut self.watches) {
             if limit.settles() {
-                *watch = Watch::new(limit);
+                *watch = Watch::new(limit, policy.planned_ms(limit));
             } else if let Evidence::Custom(answers) = &mut watch.evidence {
                 answers.begin_stage();
             }
@@ -201,7 +202,8 @@ impl Memory {
             };
             let enough = situation.evidence_limit(limit);
             let dispersion = self.spread(limit).dispersion(tolerated);
-            watch.step(tick, &Terms { i, limit, tolerated, dispersion, enough, edge }, around);
+            let planned_ms = situation.policy.planned_ms(limit);
+            watch.step(tick, &Terms { i, limit, tolerated, dispersion, enough, edge, planned_ms }, around);
         }
         self.watches = watches;
     }

@@ -169,6 +169,7 @@ mod tests {
             settle_ms: 30_000,
             limits: Vec::new(),
             stages: 1,
+            planned_ms: 0,
             analysis: None,
         }
     }

@@ -39,6 +39,9 @@ pub struct Policy {
     pub limits: Vec<Limit>,
     /// How many stages the attempt has.
     pub stages: usize,
+    /// Observed time that they last together at least, milliseconds; 0 in what earlier versions stored.
+    #[serde(default)]
+    pub planned_ms: u64,
     /// What is looked at beside the limits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub analysis: Option<Box<Analysis>>,
@@ -95,6 +98,7 @@ impl Policy {
             settle_ms: policy.settle.ms(),
             limits: policy.guardrails.iter().flat_map(Limit::of).collect(),
             stages: rollout.stages.len(),
+            planned_ms: rollout.stages.iter().fold(0, |sum, stage| stage.lasts.ms().saturating_add(sum)),
             analysis: policy.analysis.as_deref().map(|form| Box::new(form.clone().into())),
             longest_ms: policy.max_duration.map(Span::ms),
             when_unclear: policy.inconclusive.into(),
@@ -118,6 +122,14 @@ impl Policy {
     pub fn ln_stages(&self, limit: &Limit) -> f64 {
         let stages = if limit.settles() { self.stages.max(1) } else { 1 };
         f64::from(u32::try_from(stages).unwrap_or(u32::MAX)).ln()
+    }
+
+    /// Observed time that a limit's evidence is planned to serve for, milliseconds: the attempt's, or a stage's even part of it if the
+    /// evidence is fresh in each.
+    #[must_use]
+    pub fn planned_ms(&self, limit: &Limit) -> u64 {
+        let stages = if limit.settles() { self.stages.max(1) } else { 1 };
+        self.planned_ms / u64::try_from(stages).unwrap_or(u64::MAX)
     }
 
     /// Drift is looked for after the last stage too.

@@ -98,6 +98,12 @@ pub struct SlowerExcursion {
 }
 
 impl Slower {
+    /// Nothing seen yet.
+    #[must_use]
+    pub fn new(starts: Starts) -> Self {
+        Self { starts, ..Self::default() }
+    }
+
     /// Takes in a tick with an edge that was known before it. One without durations of the candidate, or of control unless `whole` says
     /// that there is none, carries no information.
     pub fn step(&mut self, tick: &Durations<'_>, multiple: Multiple, edge: u64) {

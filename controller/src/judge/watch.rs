@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::bursts::Around;
 use super::counted::Sample;
 use super::custom::Answers;
+use super::evidence::Starts;
 use super::guarded::{self, Guarded, Tolerated};
 use super::latency::{Durations, Slow};
 use super::limit::{Bound, Limit};
@@ -74,16 +75,19 @@ pub struct Terms<'a> {
     pub edge: Option<u64>,
     /// Natural logarithm of the evidence at which the limit counts as broken.
     pub enough: f64,
+    /// For how long evidence is to serve, milliseconds of observed time.
+    pub planned_ms: u64,
 }
 
 impl Watch {
-    /// Nothing seen yet.
+    /// Nothing seen yet. `planned_ms`: for how long evidence is to serve, observed time.
     #[must_use]
-    pub fn new(limit: &Limit) -> Self {
+    pub fn new(limit: &Limit, planned_ms: u64) -> Self {
+        let starts = Starts::planned(planned_ms);
         let evidence = match limit.bound {
-            Bound::Ratio { .. } | Bound::Max { .. } => Evidence::Errors(Box::default()),
-            Bound::Latency(_) => Evidence::Slow(Box::default()),
-            Bound::LatencyRatio(_) => Evidence::Slower(Box::default()),
+            Bound::Ratio { .. } | Bound::Max { .. } => Evidence::Errors(Box::new(Guarded::new(starts))),
+            Bound::Latency(_) => Evidence::Slow(Box::new(Slow::new(starts))),
+            Bound::LatencyRatio(_) => Evidence::Slower(Box::new(Slower::new(starts))),
             Bound::Custom(_) => Evidence::Custom(Box::default()),
         };
         Self { evidence, aside: false }
@@ -95,7 +99,7 @@ impl Watch {
             if !tick.whole && !terms.control_keeps(around.recent) {
                 return;
             }
-            *self = Self::new(terms.limit);
+            *self = Self::new(terms.limit, terms.planned_ms);
         }
         self.take(tick, terms);
         let broken = self.is_broken(terms.limit, terms.enough, tick.whole, around);

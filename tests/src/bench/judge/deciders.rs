@@ -1,6 +1,7 @@
 //! [`Deciders`]: Weir's evidence, with and without its guards, and three other rules, fed with the same seconds. Owns the rules; knows no stream.
 
 use weir_controller::judge::counted::Sample;
+use weir_controller::judge::evidence::Starts;
 use weir_controller::judge::guarded::{Guarded, Tick, Tolerated};
 use weir_controller::judge::{Cells, Tally};
 use weir_controller::stats::count::{Counts, share_of};
@@ -15,6 +16,9 @@ pub(super) const RULES: [&str; COUNT] = ["weir", "weir without guards", "thresho
 
 /// Of each rule, whether it rolls back.
 pub(super) type Alarms = [bool; COUNT];
+
+/// Each rollout is planned to last a day.
+const PLANNED_MS: u64 = 86_400_000;
 
 /// Tolerated probability of a false alarm.
 pub(super) const ALPHA: f64 = 0.01;
@@ -50,7 +54,7 @@ impl Deciders {
             cells: Cells::default(),
             ratio,
             expected,
-            weir: Guarded::default(),
+            weir: Guarded::new(Starts::planned(PLANNED_MS)),
             window: Tally::default(),
             in_window: 0,
             failed: 0,
