@@ -7,6 +7,7 @@
 //! | `poll` | waiting for a condition until a deadline |
 //! | `parts` | where the built parts are: Envoy, filter, controller, Prometheus |
 //! | `http` | one request over a connection of its own |
+//! | `server` | an HTTP server for whoever answers |
 //! | `canned` | a small server that says what it is told to: in the place of an exporter, or of a webhook |
 //! | `prometheus` | a Prometheus that scrapes one target |
 //! | `upstream` | a small server with fault knobs, in the place of control or candidate |
@@ -37,4 +38,5 @@ pub mod parts;
 pub mod poll;
 pub mod process;
 pub mod prometheus;
+pub mod server;
 pub mod upstream;

@@ -2,7 +2,6 @@
 //! one request to the next: errors, added latency, hanging.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,11 +11,9 @@ use anyhow::Result;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::service::service_fn;
 use hyper::{HeaderMap, Request, Response, StatusCode};
-use hyper_util::rt::TokioIo;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::{JoinHandle, JoinSet};
+
+use crate::server::Server;
 
 /// Response header with the server's name.
 pub const NAME_HEADER: &str = "x-upstream";
@@ -67,9 +64,8 @@ impl Faults {
 /// A running server; gone when dropped.
 #[derive(Debug)]
 pub struct Upstream {
-    address: SocketAddr,
+    server: Server,
     state: Arc<State>,
-    task: JoinHandle<()>,
 }
 
 #[derive(Debug)]
@@ -92,8 +88,6 @@ impl Upstream {
     /// # Errors
     /// No port can be had.
     pub async fn start(name: &'static str, watched: &str) -> Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-        let address = listener.local_addr()?;
         let state = Arc::new(State {
             name,
             watched: watched.to_owned(),
@@ -105,14 +99,15 @@ impl Upstream {
             seen: Mutex::default(),
             recording: Mutex::default(),
         });
-        let task = tokio::spawn(accept(listener, Arc::clone(&state)));
-        Ok(Self { address, state, task })
+        let answers = Arc::clone(&state);
+        let server = Server::start(move |request| answer(Arc::clone(&answers), request)).await?;
+        Ok(Self { server, state })
     }
 
     /// Where it listens.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
-        self.address
+        self.server.address()
     }
 
     /// Orders faults, from the next request on.
@@ -163,32 +158,7 @@ impl Upstream {
     }
 }
 
-impl Drop for Upstream {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-async fn accept(listener: TcpListener, state: Arc<State>) {
-    // Dropped with this task, and all connections with it.
-    let mut connections = JoinSet::new();
-    loop {
-        if let Ok((stream, _)) = listener.accept().await {
-            connections.spawn(serve(stream, Arc::clone(&state)));
-        }
-        while connections.try_join_next().is_some() {}
-    }
-}
-
-async fn serve(stream: TcpStream, state: Arc<State>) {
-    // Without it, small answers wait for the other side's acknowledgement.
-    let _ = stream.set_nodelay(true);
-    let service = service_fn(|request| answer(Arc::clone(&state), request));
-    // An error here is a client that went away.
-    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
-}
-
-async fn answer(state: Arc<State>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn answer(state: Arc<State>, request: Request<Incoming>) -> Response<Full<Bytes>> {
     state.note(request.headers());
     let faults = *state.faults.lock().unwrap_or_else(PoisonError::into_inner);
     if fastrand::f64() < faults.hangs {
@@ -215,7 +185,7 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> Result<Respons
         *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
         response.headers_mut().insert(FAULT_HEADER, hyper::header::HeaderValue::from_static("error"));
     }
-    Ok(response)
+    response
 }
 
 impl State {
