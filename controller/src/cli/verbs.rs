@@ -109,6 +109,9 @@ pub(super) fn refused(failure: &Failure, as_json: bool) -> ExitCode {
 fn text(answer: &Answer) -> String {
     let mut lines: Vec<String> = answer.changes.iter().map(ToString::to_string).collect();
     lines.extend(answer.findings.iter().map(|finding| format!("{}: {finding}", finding.severity)));
+    if answer.left_out > 0 {
+        lines.push(format!("{} more findings are not named", answer.left_out));
+    }
     lines.push(answer.sentence.clone());
     lines.extend(answer.warnings.iter().map(|warning| format!("warning: {warning}")));
     if !answer.stored {
@@ -227,7 +230,7 @@ mod tests {
             complete: false,
             warnings: vec!["never rehearsed".to_owned()],
             findings: Vec::new(),
-            left_out: 0,
+            left_out: 3,
             changes: vec![change(None, Some("1")), change(Some("1"), None), change(Some("1"), Some("2"))],
             transition: Transition {
                 generation: 14,
@@ -239,7 +242,7 @@ mod tests {
                 ..Transition::default()
             },
         };
-        let expected = "+ $.a 1\n- $.a 1\n~ $.a 1 -> 2\ndocument applied\nwarning: never rehearsed\ngeneration 14: applied by 1 of 2\n  \
+        let expected = "+ $.a 1\n- $.a 1\n~ $.a 1 -> 2\n3 more findings are not named\ndocument applied\nwarning: never rehearsed\ngeneration 14: applied by 1 of 2\n  \
                         envoy-a: acknowledged after 12 ms, applied after 61 ms\n  envoy-b: NOT applied yet\n  \
                         http://127.0.0.1:9903: not connected, serves what it had\n";
         assert_eq!(text(&answer), expected);

@@ -10,18 +10,18 @@
 //! Against `q` stand the shares with `rho` times its odds, `rho q / (rho q + 1 - q)`, for 24 values of `rho`, log-uniform from 1.05 to
 //! 64. The likelihood ratio of a tick is `rho^x / (1 + (rho - 1) q)^n`. Its expectation is at most 1 for every true share up to `q`,
 //! because it grows with `x`; so is that of products over ticks, whatever the shares `q` were, since they are known before the errors are.
-//! The 24 are weighted by `rho^-1/2`, together 1: a fault of 64 times the limit shows in a few errors whatever it weighs, and what is
+//! The 24 are weighted by `rho^-3/4`, together 1: a fault of 64 times the limit shows in a few errors whatever it weighs, and what is
 //! gained are faults near the limit, which take long.
 //!
 //! One product that starts once goes deaf in a healthy time, so evidence is a weighted sum over start times, a new one every 10 s of
-//! observed time. Half of the weight is the first start's: what is broken is mostly broken from the beginning. The other half is spread
-//! by a plan of `P` starts: `w_k = (h(k) - h(k + 1)) / 2` where `h(k) = 1 / (1 + ln(1 + (k - 1) / P))`. While the plan lasts these are
-//! `1 / 2P` to `1 / 12P`; beyond it they fall as `1 / (k ln^2 k)`, the slowest that still sum, so that an attempt which takes ten times
-//! as long as planned is not deaf. All weights sum to 1; starts that have not begun contribute their weight times 1. Evidence of
+//! observed time. Six tenths of the weight are the first start's: what is broken is mostly broken from the beginning. The rest is spread
+//! by a plan of `P` starts: `w_k = 0.4 (h(k) - h(k + 1))` where `h(k) = 1 / (1 + ln(1 + (k - 1) / P))`. While the plan lasts these are
+//! `0.4 / P` to a sixth of it; beyond it they fall as `1 / (k ln^2 k)`, the slowest that still sum, so that an attempt which takes ten
+//! times as long as planned is not deaf. All weights sum to 1; starts that have not begun contribute their weight times 1. Evidence of
 //! 1 / alpha is reached with probability at most alpha, over all time, when the limit is kept (Ville's inequality).
 //!
-//! Against `1 / (k (k + 1))`, which knows no plan, the first start has the same weight and, under a plan of a day, the start after an
-//! hour gains 1.9 in ln E and the one after a day 6.6: faults after a long health are found sooner.
+//! Against `1 / (k (k + 1))`, which knows no plan, the first start gains 0.2 in ln E and, under a plan of a day, the start after an hour
+//! 1.7 and the one after a day 6.4: faults after a long health are found sooner.
 //!
 //! # Why no list of starts is kept
 //! Every start is multiplied by the same ratio in a tick, and its weight never changes. So per `rho` the sum over all starts is one
@@ -46,10 +46,10 @@ const LOWEST: f64 = 1.05;
 const HIGHEST: f64 = 64.0;
 
 /// The weight of a ratio falls with this power of it.
-const TILT: f64 = 0.5;
+const TILT: f64 = 0.75;
 
 /// The first start's own part of the weight of all.
-const AT_ONCE: f64 = 0.5;
+const AT_ONCE: f64 = 0.6;
 
 /// What is taken for the plan where there is none, milliseconds.
 const UNPLANNED_MS: u64 = 3_600_000;
@@ -319,10 +319,10 @@ mod tests {
                 }
             }
         }
-        let of_ratio = |r: f64| (r / r0).powf(-0.5);
+        let of_ratio = |r: f64| (r / r0).powf(-0.75);
         let all_ratios: f64 = ratios.iter().map(|r| of_ratio(*r)).sum();
         // A plan of an hour.
-        let weight_from = |k: usize| if k == 1 { 1.0 } else { 0.5 / (1.0 + (1.0 + (k as f64 - 1.0) / 360.0).ln()) };
+        let weight_from = |k: usize| if k == 1 { 1.0 } else { 0.4 / (1.0 + (1.0 + (k as f64 - 1.0) / 360.0).ln()) };
         let mut evidence = weight_from(starts.len() + 1);
         for (k, sums) in (1..).zip(&starts) {
             let mixed: f64 = sums.iter().zip(&ratios).map(|(s, r)| s.exp() * of_ratio(*r) / all_ratios).sum();
@@ -457,9 +457,9 @@ mod tests {
     #[test]
     fn weights_suit_the_plan() {
         let starts = Starts::planned(86_400_000);
-        assert!(starts.weight(1) > 0.5);
+        assert!(starts.weight(1) > 0.6);
         for k in 2..=8_640 {
-            let even = 0.5 / 8_640.0;
+            let even = 0.4 / 8_640.0;
             assert!((even / 6.0..=even).contains(&starts.weight(k)), "{k}: {}", starts.weight(k));
         }
     }
