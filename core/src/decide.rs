@@ -7,7 +7,8 @@ use crate::cell::Cell;
 use crate::evaluate::target;
 use crate::plan::{PlannedFlag, PlannedRollout};
 use crate::reason::Reason;
-use crate::rule::{Question, Rule};
+use crate::rule::Rule;
+use crate::segment::Membership;
 use crate::snapshot::{FlagState, Snapshot};
 
 /// What a request got for one flag.
@@ -21,6 +22,8 @@ pub struct Decision {
     pub reason: Reason,
     /// The user's cell, where the split decided.
     pub cell: Option<Cell>,
+    /// The user's segments, where the split decided for a rollout that is judged by them.
+    pub segments: Membership,
 }
 
 /// Which variant was chosen, in terms of the plan.
@@ -58,7 +61,9 @@ pub fn decide(snapshot: &Snapshot, request: &impl Request, mut each: impl FnMut(
             continue;
         }
         let (variant, reason, cell) = decide_flag(snapshot, flag, *state, &asked);
-        each(Decision { flag: index, variant, reason, cell });
+        let by_segment = cell.is_some() && flag.rollout.as_ref().is_some_and(|rollout| rollout.by_segment);
+        let segments = if by_segment { asked.membership() } else { Membership::default() };
+        each(Decision { flag: index, variant, reason, cell, segments });
     }
 }
 
@@ -100,8 +105,7 @@ enum Targeted {
 }
 
 fn targeted<R: Request>(rule: &Rule, flag: &PlannedFlag, asked: &Asked<'_, R>) -> Targeted {
-    let now_ms = if rule.needs_time() { asked.now_ms() } else { 0 };
-    let question = Question::new(&flag.key, asked).at(now_ms).hashing(asked.hashing()).within(asked.work());
+    let question = asked.question(&flag.key, rule);
     match target(rule, &question, |name| flag.variants.iter().position(|variant| variant == name)) {
         Ok(None) => Targeted::Nobody,
         Ok(Some(index)) => Targeted::Variant(index),
