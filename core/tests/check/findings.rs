@@ -96,13 +96,7 @@ pub(crate) fn rows() -> Vec<Row> {
         (r#""version": 1"#, r#""version": 2"#, "$.weir.version", "2", "1"),
         (r#""flagd-v3""#, r#""flagd-v1""#, "$.weir.hashing", r#""flagd-v1""#, "move to v2 or v3"),
         (r#""flagd-v3""#, "3", "$.weir.hashing", "3", r#""flagd-v3" (the default) or "flagd-v2""#),
-        (
-            r#""version": 1"#,
-            r#""version": 1, "segments": []"#,
-            "$.weir.segments",
-            "an array of 0",
-            "an object",
-        ),
+        (r#""version": 1"#, r#""version": 1, "segments": []"#, "$.weir.segments", "an array of 0", "an object"),
         (
             r#""version": 1"#,
             r#""version": 1, "segments": {"be ta": {"var": "tier"}}"#,
@@ -136,7 +130,7 @@ pub(crate) fn rows() -> Vec<Row> {
             r#""version": 1"#,
             r#""version": 1, "limits": {"depth": 3}, "segments": {"beta": {"!": [{"!": [{"!": [{"!": [1]}]}]}]}}"#,
             "$.weir.segments.beta",
-            "a rule more than 3 operators deep",
+            "a rule more than 3 operators deep, evaluators included",
             "at most 3 operators below each other",
         ),
         (

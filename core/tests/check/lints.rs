@@ -149,9 +149,9 @@ fn segments_have_the_findings_of_rules() {
     for (evaluators, segments, expected) in [
         ("{}", r#"{"beta": {"==": [{"var": "tier"}, "beta"]}}"#, vec![]),
         (r#"{"tier": {"==": [{"var": "tier"}, "beta"]}}"#, r#"{"beta": {"$ref": "tier"}}"#, vec![]),
-        (r#"{"tier": {"==": [{"var": "tier"}, "beta"]}}"#, r#"{"beta": {"var": "tier"}}"#, vec!["W-UNUSED"]),
-        ("{}", r#"{"beta": {"$ref": "tier"}}"#, vec!["D-REFERENCE"]),
-        ("{}", r#"{"beta": {"var": "$flagd.color"}}"#, vec!["D-FLAGD-FIELD"]),
+        (r#"{"tier": {"==": [{"var": "tier"}, "beta"]}}"#, r#"{"beta": {"var": "tier"}}"#, vec!["W-UNUSED-EVALUATOR"]),
+        ("{}", r#"{"beta": {"$ref": "tier"}}"#, vec!["D-REF"]),
+        ("{}", r#"{"beta": {"var": "$flagd.color"}}"#, vec!["D-FLAGD-VAR"]),
         ("{}", r#"{"beta": {"equals": [1]}, "odd": 3, "": {}}"#, vec!["D-OPERATOR", "E-NAME", "E-VALUE", "E-VALUE"]),
         (r#"{"a": {"$ref": "a"}}"#, r#"{"beta": {"$ref": "a"}}"#, vec!["E-CIRCLE", "E-CIRCLE"]),
     ] {
