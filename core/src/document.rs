@@ -24,6 +24,8 @@ pub struct Document {
     pub hashing: Hashing,
     /// The names that targeting and segments ask the context for, by [`crate::rule::Attribute::slot`]; the targetingKey is the first.
     pub attributes: Vec<String>,
+    /// How many of [`Document::attributes`] targeting asks for: the first. The rest are the segments' alone.
+    pub targeted: usize,
     /// Where each of the [`Document::attributes`] comes from in a proxy; the targetingKey from [`Document::identity`], and one without a source is missing.
     pub sources: Vec<Option<AttributeSource>>,
     /// What answers are counted for, beside how they end.

@@ -175,6 +175,7 @@ fn document(json: &Json, limits: Limits, findings: &mut Findings) -> Document {
         return document;
     };
     let mut compiler = flags::read(&fields, &limits, &mut document, findings);
+    document.targeted = compiler.known();
     document.segments = segments::read(&fields, &mut compiler, findings);
     document.attributes = compiler.attributes();
     if let Some(json) = fields.get("weir") {

@@ -85,7 +85,7 @@ fn labels(metrics: &str) -> BTreeMap<&str, &str> {
 async fn a_candidate_that_fails_in_one_segment_is_held_and_the_segment_is_named() {
     let mut document = segmented();
     let rollout = rollout_of(&mut document);
-    rollout["stages"] = json!([{ "weight": "50%", "for": "30s" }, { "weight": "100%", "for": "1s" }]);
+    rollout["stages"] = json!([{ "weight": "50%", "for": "15s" }, { "weight": "100%", "for": "1s" }]);
     rollout["guardrails"] = json!([{ "metric": "errors", "ratio": 2.0 }]);
     let whole = Whole::start(2, &document).await;
     let everybody = Faults::errors(0.04);
@@ -108,7 +108,8 @@ async fn a_candidate_that_fails_in_one_segment_is_held_and_the_segment_is_named(
     let state = |name: &str| ruling.remarks.iter().find(|remark| remark.name == name).map(|remark| remark.state);
     assert_eq!(state("segment beta errors-ratio"), Some(RemarkState::Worse), "{:#?}", ruling.remarks);
     assert_eq!(state("segment nz errors-ratio"), Some(RemarkState::Pass), "{:#?}", ruling.remarks);
-    let told = whole.controller.weir(&["status"]).await.expect("weir runs");
+    let api = format!("http://{}", whole.controller.api());
+    let told = whole.controller.weir(&["status", "--api", &api]).await.expect("weir runs");
     let told = String::from_utf8_lossy(&told.stdout).into_owned();
     for part in ["worse for beta", "segment beta", "WORSE", "could go on for nz · held for beta"] {
         assert!(told.contains(part), "{part} not in:\n{told}");
@@ -119,11 +120,6 @@ async fn a_candidate_that_fails_in_one_segment_is_held_and_the_segment_is_named(
     let refused = whole.controller.apply(&without.to_string()).await.expect_err("beta is another one");
     assert!(format!("{refused:#}").contains("$.weir.segments.beta"), "{refused:#}");
 
-    let stage_over = |status: &Status| {
-        let numbers = rollout_status(status).ruling.as_ref().map(|ruling| ruling.numbers);
-        numbers.is_some_and(|numbers| numbers.observed_ms > numbers.lasts_ms + 1_000)
-    };
-    let status = whole.until("the stage's time is over", stage_over).await;
-    assert_eq!((rollout_status(&status).weight_ppm, why(rollout_status(&status))), (500_000, "Segments".to_owned()));
+    whole.for_ticks(4, "the stage is over, and held", |status| rollout_status(status).weight_ppm == 500_000).await;
     finish(load).await;
 }
