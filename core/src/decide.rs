@@ -354,7 +354,8 @@ mod tests {
     fn a_user_is_in_the_segments_whose_rule_is_truthy_and_a_rule_that_fails_is_told() {
         let snapshot = segmented(BY_SEGMENT);
         let user: (&str, &[u8]) = ("x-user-id", b"bob");
-        let (beta, nz): ((&str, &[u8]), (&str, &[u8])) = (("x-tier", b"beta"), ("x-country", b"NZ"));
+        let beta: (&str, &[u8]) = ("x-tier", b"beta");
+        let nz: (&str, &[u8]) = ("x-country", b"NZ");
         for (headers, [inside, unknown, work]) in [
             (vec![user], [vec![], vec![], vec![]]),
             (vec![user, beta], [vec![0], vec![], vec![]]),
