@@ -1,12 +1,13 @@
-//! [`Asked`]: what a decision asks of a request: path, identity, attributes, time. Owns where each comes from and that none is read twice or without need;
+//! [`Asked`]: what a decision asks of a request: path, identity, attributes, time, segments. Owns where each comes from and that none is read twice or without need;
 //! decides nothing.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
 
-use crate::document::{AttributeSource, Hashing, IdentitySource};
+use crate::document::{AttributeSource, IdentitySource};
 use crate::plan::Plan;
-use crate::rule::{Attribute, Context, TARGETING_KEY, Value};
+use crate::rule::{Attribute, Context, Question, Rule, TARGETING_KEY, Value};
+use crate::segment::Membership;
 
 /// The longest targetingKey, in bytes.
 pub const MAX_KEY_BYTES: usize = 512;
@@ -38,6 +39,7 @@ pub(crate) struct Asked<'r, R> {
     /// By slot; made with the first attribute that is asked for.
     attributes: OnceCell<Vec<OnceCell<Option<String>>>>,
     now_ms: OnceCell<u64>,
+    membership: OnceCell<Membership>,
 }
 
 impl<'r, R: Request> Asked<'r, R> {
@@ -50,6 +52,7 @@ impl<'r, R: Request> Asked<'r, R> {
             identity: OnceCell::new(),
             attributes: OnceCell::new(),
             now_ms: OnceCell::new(),
+            membership: OnceCell::new(),
         }
     }
 
@@ -58,16 +61,16 @@ impl<'r, R: Request> Asked<'r, R> {
         self.path.get_or_init(|| self.request.header(":path")).as_deref()
     }
 
-    pub(crate) fn now_ms(&self) -> u64 {
-        *self.now_ms.get_or_init(|| self.request.now_ms())
+    /// The question for a rule, of that flag. The time is asked for only if the rule needs it.
+    pub(crate) fn question<'a>(&'a self, flag: &'a str, rule: &Rule) -> Question<'a> {
+        let now_ms = if rule.needs_time() { *self.now_ms.get_or_init(|| self.request.now_ms()) } else { 0 };
+        Question::new(flag, self).at(now_ms).hashing(self.plan.hashing).within(self.plan.work)
     }
 
-    pub(crate) const fn hashing(&self) -> Hashing {
-        self.plan.hashing
-    }
-
-    pub(crate) const fn work(&self) -> u32 {
-        self.plan.work
+    /// The segments that the user is in, found once for all flags: what a segment's rule asks of the flag is an empty text.
+    pub(crate) fn membership(&self) -> Membership {
+        let segments = &self.plan.segments;
+        *self.membership.get_or_init(|| Membership::of(segments, |rule| self.question("", rule)))
     }
 
     /// The first source that has a value; an empty one is none.

@@ -122,8 +122,8 @@ codes! {
     "The candidate gets its requests by a routing header; without `weir.outputs.FLAG.requestHeader` the rollout would move nobody and judge nothing.\n\n`\"outputs\": {\"checkout\": {\"requestHeader\": \"x-weir-checkout\"}}`"
     Stages "E-STAGES" Error "stages that do not lead to 100 %"
     "Weights rise from stage to stage, so that who is in stays in, and the last stage is 100 %. Every stage but the last says how long it lasts.\n\n`[{\"weight\": \"5%\", \"for\": \"10m\"}, {\"weight\": \"100%\"}]`"
-    Metric "E-METRIC" Error "a metric, goal or score that nobody counts"
-    "A guardrail's metric is `latency`, one that is always counted (`errors` and the like), or the name of one of `weir.counters`; so is a goal of `analysis`, and a score one of `weir.scores`. The nearest is suggested.\n\n`\"counters\": {\"fallback\": {\"responseHeader\": \"x-fallback\"}}` goes with `{\"metric\": \"fallback\", \"ratio\": 1.5}`"
+    Metric "E-METRIC" Error "a metric, goal, score or segments that nobody counts"
+    "A guardrail's metric is `latency`, one that is always counted (`errors` and the like), or the name of one of `weir.counters`; so is a goal of `analysis`, and a score one of `weir.scores`. The nearest is suggested. `analysis.segments` needs at least one of `weir.segments`.\n\n`\"counters\": {\"fallback\": {\"responseHeader\": \"x-fallback\"}}` goes with `{\"metric\": \"fallback\", \"ratio\": 1.5}`"
     Envelope "E-ENVELOPE" Error "the envelope around a document is not one"
     "What the controller sends to proxies. A filter refuses it if it was changed on its way or comes from a newer controller."
     Setting "E-SETTING" Error "a setting in weir.toml that is not allowed"
@@ -182,7 +182,7 @@ codes! {
     "null == null is true, so two attributes that are both missing are equal. To ask whether one is there, use `{\"missing\": [NAME]}` or `===`, which all engines take alike."
     NonAscii "W-NON-ASCII" Warning "a text beyond ASCII is hashed in the dialect v2"
     "flagd's JavaScript engine hashes other bytes of it than the others, so the same user may have another bucket there. `flagd-v3` has no such difference."
-    Unused "W-UNUSED-EVALUATOR" Warning "an evaluator that no flag refers to"
+    Unused "W-UNUSED-EVALUATOR" Warning "an evaluator that no flag and no segment refers to"
     "It does nothing. Perhaps its name is misspelt where it should be referred to."
 }
 

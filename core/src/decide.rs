@@ -7,7 +7,8 @@ use crate::cell::Cell;
 use crate::evaluate::target;
 use crate::plan::{PlannedFlag, PlannedRollout};
 use crate::reason::Reason;
-use crate::rule::{Question, Rule};
+use crate::rule::Rule;
+use crate::segment::Membership;
 use crate::snapshot::{FlagState, Snapshot};
 
 /// What a request got for one flag.
@@ -21,6 +22,8 @@ pub struct Decision {
     pub reason: Reason,
     /// The user's cell, where the split decided.
     pub cell: Option<Cell>,
+    /// The user's segments, where the split decided for a rollout that is judged by them.
+    pub segments: Membership,
 }
 
 /// Which variant was chosen, in terms of the plan.
@@ -58,7 +61,9 @@ pub fn decide(snapshot: &Snapshot, request: &impl Request, mut each: impl FnMut(
             continue;
         }
         let (variant, reason, cell) = decide_flag(snapshot, flag, *state, &asked);
-        each(Decision { flag: index, variant, reason, cell });
+        let by_segment = cell.is_some() && flag.rollout.as_ref().is_some_and(|rollout| rollout.by_segment);
+        let segments = if by_segment { asked.membership() } else { Membership::default() };
+        each(Decision { flag: index, variant, reason, cell, segments });
     }
 }
 
@@ -100,8 +105,7 @@ enum Targeted {
 }
 
 fn targeted<R: Request>(rule: &Rule, flag: &PlannedFlag, asked: &Asked<'_, R>) -> Targeted {
-    let now_ms = if rule.needs_time() { asked.now_ms() } else { 0 };
-    let question = Question::new(&flag.key, asked).at(now_ms).hashing(asked.hashing()).within(asked.work());
+    let question = asked.question(&flag.key, rule);
     match target(rule, &question, |name| flag.variants.iter().position(|variant| variant == name)) {
         Ok(None) => Targeted::Nobody,
         Ok(Some(index)) => Targeted::Variant(index),
@@ -285,25 +289,101 @@ mod tests {
         }
     }
 
+    /// Notes what is asked of it, and says the same to all.
+    #[derive(Default)]
+    struct Counted(std::cell::RefCell<Vec<String>>);
+
+    impl Request for Counted {
+        fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+            self.0.borrow_mut().push(name.to_owned());
+            Some(Cow::Borrowed(b"/checkout"))
+        }
+
+        fn now_ms(&self) -> u64 {
+            self.0.borrow_mut().push("the time".to_owned());
+            0
+        }
+    }
+
     #[test]
     fn nothing_is_read_twice_or_without_need() {
-        struct Counted(std::cell::RefCell<Vec<String>>);
-        impl Request for Counted {
-            fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
-                self.0.borrow_mut().push(name.to_owned());
-                Some(Cow::Borrowed(b"/checkout"))
-            }
-
-            fn now_ms(&self) -> u64 {
-                self.0.borrow_mut().push("the time".to_owned());
-                0
-            }
-        }
-        let request = Counted(std::cell::RefCell::default());
+        let request = Counted::default();
         let snapshot = Snapshot::read(TARGETED.as_bytes(), &mut PlanCache::default()).unwrap().unwrap();
         decide(&snapshot, &request, |_| {});
         let mut read = request.0.into_inner();
         read.sort_unstable();
         assert_eq!(read, [":method", ":path", "the time", "x-tier", "x-user-id"]);
+    }
+
+    /// Two rollouts with four segments; `analysis` is the first one's. The second is judged by segment, and killed.
+    fn segmented(analysis: &str) -> Snapshot {
+        let flag = r#"{"state": "ENABLED", "variants": {"stable": 1, "next": 2}, "defaultVariant": "stable"}"#;
+        let rollout = r#""control": "stable", "candidate": "next", "stages": [{"weight": "100%"}]"#;
+        let document = format!(
+            r#"{{"$evaluators": {{"tier": {{"var": "tier"}}}}, "flags": {{"checkout": {flag}, "search": {flag}}},
+              "weir": {{"version": 1, "identity": [{{"header": "x-user-id"}}], "limits": {{"work": 50}},
+                "attributes": {{"tier": {{"header": "x-tier"}}, "country": {{"header": "x-country"}}}},
+                "segments": {{"beta": {{"==": [{{"$ref": "tier"}}, "beta"]}},
+                  "nz": {{"and": [{{"==": [{{"var": "country"}}, "NZ"]}}, {{"==": [{{"var": "$flagd.flagKey"}}, ""]}}]}},
+                  "odd": {{"if": [{{"==": [{{"var": "country"}}, "XX"]}}, {{"nope": 1}}, false]}},
+                  "long": {{"if": [{{"==": [{{"var": "country"}}, "XX"]}}, {{"cat": [{{"var": "tier"}}, "{}"]}}, {{"var": "never"}}]}}}},
+                "outputs": {{"checkout": {{"requestHeader": "x-weir-checkout"}}, "search": {{"match": {{"path": "/checkout"}}, "requestHeader": "x-weir-search"}}}},
+                "rollouts": {{"checkout": {{{rollout}{analysis}}}, "search": {{{rollout}, "analysis": {{"segments": {{}}}}}}}}}}}}"#,
+            "x".repeat(10_000),
+        );
+        let killed = FlagState { kill: true, ..FlagState::default() };
+        let state = State { kill: false, flags: BTreeMap::from([("search".into(), killed)]) };
+        Snapshot::read(write(1, &state, &document).as_bytes(), &mut PlanCache::default()).unwrap().unwrap()
+    }
+
+    const BY_SEGMENT: &str = r#", "analysis": {"segments": {}}"#;
+
+    /// Segments of the flag `checkout`, by their place: inside, and failed of either kind.
+    fn segments(snapshot: &Snapshot, headers: &[(&'static str, &'static [u8])]) -> [Vec<usize>; 3] {
+        let mut found = Membership::default();
+        decide(snapshot, &Headers(headers.to_vec()), |decision| {
+            if decision.flag == 0 {
+                found = decision.segments;
+            }
+        });
+        let [unknown, work] = found.failed;
+        [found.inside, unknown, work].map(|bits| (0..crate::bits::Bits::MOST).filter(|i| bits.has(*i)).collect())
+    }
+
+    #[test]
+    fn a_user_is_in_the_segments_whose_rule_is_truthy_and_a_rule_that_fails_is_told() {
+        let snapshot = segmented(BY_SEGMENT);
+        let user: (&str, &[u8]) = ("x-user-id", b"bob");
+        let beta: (&str, &[u8]) = ("x-tier", b"beta");
+        let nz: (&str, &[u8]) = ("x-country", b"NZ");
+        for (headers, [inside, unknown, work]) in [
+            (vec![user], [vec![], vec![], vec![]]),
+            (vec![user, beta], [vec![0], vec![], vec![]]),
+            (vec![user, nz], [vec![1], vec![], vec![]]),
+            (vec![user, beta, nz], [vec![0, 1], vec![], vec![]]),
+            (vec![user, beta, ("x-country", b"XX")], [vec![0], vec![2], vec![3]]),
+            (vec![beta, nz], [vec![], vec![], vec![]]),
+        ] {
+            assert_eq!(segments(&snapshot, &headers), [inside, unknown, work], "{headers:?}");
+        }
+        let nothing: [Vec<usize>; 3] = Default::default();
+        assert_eq!(segments(&segmented(""), &[user, beta, nz]), nothing, "not judged by segment");
+    }
+
+    #[test]
+    fn segments_are_asked_once_for_all_flags_and_only_for_who_is_split_by_a_rollout_that_is_judged_by_them() {
+        let read = |snapshot: &Snapshot| {
+            let request = Counted::default();
+            decide(snapshot, &request, |_| {});
+            request.0.into_inner()
+        };
+        let mut snapshot = segmented(BY_SEGMENT);
+        let asked = ["x-user-id", "x-tier", "x-country", ":path"];
+        assert_eq!(read(&snapshot), asked, "one flag");
+        snapshot.flags[1].kill = false;
+        assert_eq!(read(&snapshot), asked, "two flags");
+        snapshot.flags.iter_mut().for_each(|flag| flag.kill = true);
+        assert_eq!(read(&snapshot), [":path"], "killed");
+        assert_eq!(read(&segmented("")), ["x-user-id", ":path"], "not judged by segment");
     }
 }

@@ -9,6 +9,7 @@ use crate::guardrail::{Guardrail, Inconclusive};
 use crate::json::Json;
 use crate::measure::{NamedCounter, Score};
 use crate::rule::Rule;
+use crate::segment::Segment;
 use crate::share::Share;
 use crate::span::Span;
 
@@ -21,14 +22,18 @@ pub struct Document {
     pub identity: Vec<IdentitySource>,
     /// The dialect of `fractional`.
     pub hashing: Hashing,
-    /// The names that targeting asks the context for, by [`crate::rule::Attribute::slot`]; the targetingKey is the first.
+    /// The names that targeting and segments ask the context for, by [`crate::rule::Attribute::slot`]; the targetingKey is the first.
     pub attributes: Vec<String>,
+    /// How many of [`Document::attributes`] targeting asks for: the first. The rest are the segments' alone.
+    pub targeted: usize,
     /// Where each of the [`Document::attributes`] comes from in a proxy; the targetingKey from [`Document::identity`], and one without a source is missing.
     pub sources: Vec<Option<AttributeSource>>,
     /// What answers are counted for, beside how they end.
     pub counters: Vec<NamedCounter>,
     /// Numbers that answers carry.
     pub scores: Vec<Score>,
+    /// Named parts of the users.
+    pub segments: Vec<Segment>,
     /// The flag set's own metadata, under that of each flag.
     pub metadata: Vec<(String, Json)>,
     /// What it may cost: its own limits, or the operator's where they are lower.

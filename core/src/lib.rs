@@ -5,7 +5,7 @@
 //! - [`document`]: a flag document, checked; [`check`]: the only way to one, or every [`check::Finding`] of the file, by [`check::Code`]
 //! - [`guardrail`]: what a rollout's candidate must keep; [`custom`]: what others answer for it; [`analysis`]: what is looked at beside that
 //! - [`share`], [`span`]: shares of traffic and lengths of time, as documents spell them; [`json`]: JSON as written (`json_text`: written again)
-//! - [`rule`]: targeting, compiled; [`evaluate`]: what a flag is for whom, as flagd answers
+//! - [`rule`]: targeting, compiled; [`segment`]: named parts of the users by such rules; [`evaluate`]: what a flag is for whom, as flagd answers
 //! - [`snapshot`]: the wire contract down, envelope or bare document, and the cache of compiled documents
 //! - [`plan`]: a document compiled for the request path; [`hash`]: what `fractional` hashes with
 //! - [`decide`]: one request (`asked`: what is read of it), one decision per flag, with its [`reason`]; [`cell`]: the user's cell for the analysis
@@ -13,7 +13,7 @@
 //! - [`explain`]: why it is that, node by node and hash by hash; [`words`]: rules in a line for people
 //! - [`export`]: the same as a plain flagd document
 //! - [`moves`]: which share of users changes variant between two documents, exactly
-//! - [`outcome`]: how a request ended; [`measure`]: what its answer is looked at for beside
+//! - [`outcome`]: how a request ended; [`measure`]: what its answer is looked at for beside; [`bits`]: which of a few, without the heap
 //! - [`name`]: the wire contract up, names of metrics, built and parsed
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -32,6 +32,7 @@
 
 pub mod analysis;
 mod asked;
+pub mod bits;
 pub mod cell;
 pub mod check;
 mod code;
@@ -54,6 +55,7 @@ pub mod outcome;
 pub mod plan;
 pub mod reason;
 pub mod rule;
+pub mod segment;
 pub mod served;
 pub mod share;
 pub mod snapshot;

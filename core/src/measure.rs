@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 
+use crate::bits::Bits;
+
 /// The most counters of a document: each costs Envoy [`crate::name::stats_per_counter`] stats for a rollout.
 pub const MAX_COUNTERS: usize = 8;
 
@@ -126,36 +128,14 @@ pub trait Response {
     fn header(&self, name: &str) -> Option<Cow<'_, [u8]>>;
 }
 
-/// Which of a document's counters a response hit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Hits(u8);
-
 // A bit each.
-const _: () = assert!(MAX_COUNTERS == 8);
-
-impl Hits {
-    /// These and those.
-    #[must_use]
-    pub const fn and(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
-    /// Whether the counter at this place in [`Measures::counters`] was hit.
-    #[must_use]
-    pub fn has(self, counter: usize) -> bool {
-        self.0 & bit(counter) != 0
-    }
-}
-
-fn bit(counter: usize) -> u8 {
-    u32::try_from(counter).ok().and_then(|counter| 1_u8.checked_shl(counter)).unwrap_or(0)
-}
+const _: () = assert!(MAX_COUNTERS <= Bits::MOST);
 
 /// What a response is counted for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Measured {
-    /// Counters that it hit.
-    pub hits: Hits,
+    /// Counters that it hit, by their place in [`Measures::counters`].
+    pub hits: Bits,
     /// By the scores' place in [`Measures::scores`].
     pub scores: Scores,
 }
@@ -168,14 +148,14 @@ pub struct Measures {
     /// Names of its scores.
     pub scores: Vec<String>,
     headers: Vec<Watched>,
-    statuses: Vec<(u8, Vec<u16>)>,
+    statuses: Vec<(Bits, Vec<u16>)>,
 }
 
 /// A response header that something is read from.
 #[derive(Debug)]
 struct Watched {
     name: String,
-    counters: Vec<(u8, Option<String>)>,
+    counters: Vec<(Bits, Option<String>)>,
     /// Place, least and greatest.
     scores: Vec<(usize, f64, f64)>,
 }
@@ -189,9 +169,9 @@ impl Measures {
             measures.counters.push(counter.name.clone());
             match &counter.hit {
                 Hit::Header { name, equals } => {
-                    measures.watch(name, |watched| watched.counters.push((bit(index), equals.clone())));
+                    measures.watch(name, |watched| watched.counters.push((Bits::one(index), equals.clone())));
                 }
-                Hit::Status(codes) => measures.statuses.push((bit(index), codes.clone())),
+                Hit::Status(codes) => measures.statuses.push((Bits::one(index), codes.clone())),
             }
         }
         for (index, score) in scores.iter().take(MAX_SCORES).enumerate() {
@@ -216,9 +196,9 @@ impl Measures {
         let Measured { mut hits, mut scores } = Measured::default();
         for watched in &self.headers {
             let Some(value) = response.header(&watched.name).filter(|value| !value.is_empty()) else { continue };
-            for (bit, equals) in &watched.counters {
+            for (counter, equals) in &watched.counters {
                 if equals.as_ref().is_none_or(|equals| *value == *equals.as_bytes()) {
-                    hits.0 |= bit;
+                    hits = hits.and(*counter);
                 }
             }
             for (index, min, max) in &watched.scores {
@@ -232,10 +212,10 @@ impl Measures {
 
     /// Counters that a response's status hits.
     #[must_use]
-    pub fn of_status(&self, code: u64) -> Hits {
+    pub fn of_status(&self, code: u64) -> Bits {
         let hit = |codes: &[u16]| codes.iter().any(|known| u64::from(*known) == code);
-        let bits = self.statuses.iter().filter(|(_, codes)| hit(codes));
-        Hits(bits.fold(0, |bits, (bit, _)| bits | bit))
+        let counters = self.statuses.iter().filter(|(_, codes)| hit(codes));
+        counters.fold(Bits::default(), |hits, (counter, _)| hits.and(*counter))
     }
 }
 
@@ -335,6 +315,5 @@ mod tests {
         let headers = Headers(vec![("x-fallback", b"1")], RefCell::default());
         assert_eq!(Measures::default().of_headers(&headers), Measured::default());
         assert!(headers.1.into_inner().is_empty());
-        assert!(!Hits::default().has(usize::MAX));
     }
 }

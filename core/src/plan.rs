@@ -8,6 +8,7 @@ use crate::hash::{Murmur3, murmur3_32_parts, scale};
 use crate::measure::Measures;
 use crate::rule::Rule;
 use crate::rule::cbor::encode_text;
+use crate::segment::Segment;
 use crate::share::WHOLE;
 
 /// A compiled document.
@@ -23,6 +24,8 @@ pub struct Plan {
     pub sources: Vec<Option<AttributeSource>>,
     /// What responses are looked at for.
     pub measures: Measures,
+    /// Which parts of the users are told apart.
+    pub segments: Vec<Segment>,
     /// The dialect of `fractional`.
     pub hashing: Hashing,
     /// How much work a rule may be.
@@ -57,6 +60,8 @@ pub struct PlannedRollout {
     pub control: String,
     /// Name of the candidate variant.
     pub candidate: String,
+    /// It is judged by segment: whoever it splits is counted in those that he is in, too.
+    pub by_segment: bool,
     split: Split,
 }
 
@@ -68,7 +73,8 @@ impl Plan {
         let (identity, sources) = (document.identity.clone(), document.sources.clone());
         let attributes = document.attributes.clone();
         let measures = Measures::new(&document.counters, &document.scores);
-        Self { identity, flags, attributes, sources, measures, hashing: document.hashing, work: document.limits.work() }
+        let (segments, hashing, work) = (document.segments.clone(), document.hashing, document.limits.work());
+        Self { identity, flags, attributes, sources, measures, segments, hashing, work }
     }
 }
 
@@ -93,6 +99,7 @@ impl PlannedRollout {
         Self {
             control: rollout.control.clone(),
             candidate: rollout.candidate.clone(),
+            by_segment: rollout.policy.analysis.as_ref().is_some_and(|analysis| analysis.segments.is_some()),
             split: Split::new(&rollout.salt, hashing),
         }
     }

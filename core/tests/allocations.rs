@@ -9,7 +9,8 @@ use std::cell::Cell;
 use weir_core::check::check;
 use weir_core::evaluate::FlagSet;
 use weir_core::json::Json;
-use weir_core::rule::Context;
+use weir_core::rule::{Context, Question};
+use weir_core::segment::Membership;
 
 /// The system's allocator, counting for each thread by itself: tests run beside each other.
 struct Counting;
@@ -70,6 +71,18 @@ fn allocations(targeting: &str, context: &str, variant: &str) -> usize {
 
 const CONTEXT: &str = r#"{"targetingKey": "user-4711", "email": "ann@example.com", "age": 41, "version": "v2.3.4-rc.1+build.7",
     "release": 2.5, "plan": "gold", "nested": {"deep": [1, {"city": "Wellington"}]}}"#;
+
+#[test]
+fn which_segments_a_user_is_in_asks_nothing_of_the_heap() {
+    let document = r#"{"$evaluators": {"staff": {"ends_with": [{"var": "email"}, "@example.com"]}}, "flags": {}, "weir": {"version": 1, "segments": {
+        "staff": {"$ref": "staff"}, "gold": {"==": [{"var": "plan"}, "gold"]}, "new": {"sem_ver": [{"var": "version"}, ">=", "3.0.0"]}}}}"#;
+    let document = check(document).unwrap();
+    let context = Json::read(CONTEXT).unwrap();
+    let before = CALLS.get();
+    let found = Membership::of(&document.segments, |_| Question::new("", &context));
+    assert_eq!(CALLS.get() - before, 0);
+    assert_eq!([0, 1, 2].map(|place| found.inside.has(place)), [true, true, false]);
+}
 
 #[test]
 fn common_rules_ask_nothing_of_the_heap() {

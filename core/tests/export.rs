@@ -25,7 +25,8 @@ fn document(rule: &Value, hashing: &str, control: &str) -> String {
             "dark": { "state": "DISABLED", "variants": { "a": 1 }, "defaultVariant": "a" }
         },
         "weir": {
-            "version": 1, "hashing": hashing, "identity": [{ "header": "x-user-id" }], "attributes": { "plan": { "header": "x-plan" }, "site": { "constant": "nz" } },
+            "version": 1, "hashing": hashing, "identity": [{ "header": "x-user-id" }], "attributes": { "plan": { "header": "x-plan" }, "site": { "constant": "nz" }, "tier": { "header": "x-tier" } },
+            "segments": { "gold": { "==": [{ "var": "tier" }, "gold"] } },
             "outputs": { "checkout": { "match": { "pathPrefix": "/checkout" }, "requestHeader": "x-weir-checkout" } },
             "rollouts": { "checkout": { "control": control, "candidate": candidate, "stages": [{ "weight": "100%" }] } }
         }
@@ -159,6 +160,7 @@ fn notes_say_what_flagd_has_no_words_for() {
     };
     let rule = json!({ "if": [{ "==": [{ "var": "site" }, { "var": "plan" }] }, "next"] });
     let (_, exported) = exported(&document(&rule, "flagd-v2", "stable"), &state);
+    // What only segments ask for is no application's affair.
     let expected = [
         "fractional hashes as in dialect v2",
         "the context must carry what a proxy reads from the request: targetingKey (header x-user-id), plan (header x-plan), site (always \"nz\")",

@@ -96,6 +96,31 @@ fn the_whole_way_from_a_snapshot_to_a_variant_follows_the_vectors() {
     }
 }
 
+/// A segment's rule may split as a rollout does: whose place in the split is below the half is in the first of two equal buckets.
+#[test]
+fn who_is_in_a_segment_follows_the_vectors() {
+    for hashing in ["flagd-v3", "flagd-v2"] {
+        let document = format!(
+            r#"{{"flags": {{"checkout": {{"state": "ENABLED", "variants": {{"stable": 1, "next": 2}}, "defaultVariant": "stable"}}}},
+              "weir": {{"version": 1, "hashing": "{hashing}", "identity": [{{"header": "x-user-id"}}], "outputs": {{"checkout": {{"requestHeader": "x-weir-checkout"}}}},
+              "segments": {{"none": {{"!": [true]}}, "half": {{"fractional": [{{"cat": ["weir/checkout/", {{"var": "targetingKey"}}]}}, ["in", 1], ["", 1]]}}}},
+              "rollouts": {{"checkout": {{"control": "stable", "candidate": "next", "stages": [{{"weight": "100%"}}], "analysis": {{"segments": {{}}}}}}}}}}}}"#
+        );
+        let snapshot = Snapshot::read(document.as_bytes(), &mut PlanCache::default()).unwrap().unwrap();
+        let mut sides = [0, 0];
+        for row in rows().iter().filter(|row| text(row, "hashing") == hashing && text(row, "salt") == "weir/checkout") {
+            let key = text(row, "targetingKey");
+            let expected = !key.is_empty() && row["place"].as_u64().unwrap() < 500_000;
+            decide(&snapshot, &User(key), |decision| {
+                let inside = decision.segments.inside;
+                assert_eq!((inside.has(0), inside.has(1)), (false, expected), "{row}");
+            });
+            sides[usize::from(expected)] += 1;
+        }
+        assert!(sides[0] > 10 && sides[1] > 10, "{sides:?}");
+    }
+}
+
 /// The headers of a row of `decide.json`.
 struct Targeted<'a>(&'a Value);
 

@@ -31,6 +31,7 @@ impl Kind {
             | Metric::CellScoreSquares { .. }
             | Metric::BadScores { .. }
             | Metric::Unassigned { .. }
+            | Metric::SegmentFaults { .. }
             | Metric::NoSnapshot => Self::Counter,
         }
     }

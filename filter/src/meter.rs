@@ -3,13 +3,15 @@
 
 use std::collections::HashMap;
 
+use weir_core::bits::Bits;
 use weir_core::cell::{CELLS, Cell};
 use weir_core::decide::{Chosen, Decision};
 use weir_core::measure::{Measured, Measures, SCORE_FAULTS, ScoreFault, Units};
-use weir_core::name::Metric;
+use weir_core::name::{Group, Metric};
 use weir_core::outcome::{OUTCOMES, Outcome};
 use weir_core::plan::{Plan, PlannedFlag};
 use weir_core::reason::{Reason, UNASSIGNED};
+use weir_core::segment::{Membership, SEGMENT_FAULTS, Segment};
 
 use crate::host::{Host, Kind, MetricId};
 
@@ -47,10 +49,19 @@ struct FlagMeters {
     control: VariantMeters,
     candidate: VariantMeters,
     unassigned: [Id; UNASSIGNED.len()],
+    /// By the plan's segments; none where the rollout is not judged by them.
+    segment_faults: Vec<[Id; SEGMENT_FAULTS.len()]>,
 }
 
 #[derive(Debug)]
 struct VariantMeters {
+    everybody: GroupMeters,
+    /// By the plan's segments; none where the rollout is not judged by them.
+    segments: Vec<GroupMeters>,
+}
+
+#[derive(Debug)]
+struct GroupMeters {
     started: Id,
     results: [Id; OUTCOMES.len()],
     duration: Id,
@@ -64,11 +75,21 @@ struct VariantMeters {
 
 #[derive(Debug)]
 struct ScoreMeters {
+    /// Of everybody only, as the faults are.
     values: Id,
     counts: ByCell,
     sums: ByCell,
     squares: ByCell,
     bad: [Id; SCORE_FAULTS.len()],
+}
+
+/// What a flag's metrics are defined by.
+#[derive(Clone, Copy)]
+struct Counted<'p> {
+    flag: &'p str,
+    measures: &'p Measures,
+    /// Empty where the rollout is not judged by them.
+    segments: &'p [Segment],
 }
 
 /// A request that the split assigned and that is under way.
@@ -77,6 +98,7 @@ pub struct Underway {
     flag: usize,
     candidate: bool,
     cell: Cell,
+    segments: Bits,
 }
 
 /// What is known of a request when it is over.
@@ -93,8 +115,7 @@ pub struct End {
 impl Meters {
     /// Defines the metrics of a plan.
     pub fn define(plan: &Plan, ids: &mut Ids, host: &impl Host) -> Self {
-        let measures = &plan.measures;
-        Self { flags: plan.flags.iter().map(|flag| FlagMeters::define(flag, measures, ids, host)).collect() }
+        Self { flags: plan.flags.iter().map(|flag| FlagMeters::define(flag, plan, ids, host)).collect() }
     }
 
     /// Counts a decision; what comes back is counted again when the request ends.
@@ -104,33 +125,20 @@ impl Meters {
             count(meters.unassigned_by(decision.reason), host);
             return None;
         };
-        let underway = Underway { flag: decision.flag, candidate: decision.variant == Some(Chosen::Candidate), cell };
-        count(meters.variant(underway).started, host);
+        let (candidate, segments) = (decision.variant == Some(Chosen::Candidate), decision.segments.inside);
+        let underway = Underway { flag: decision.flag, candidate, cell, segments };
+        for group in meters.variant(underway).of(segments) {
+            count(group.started, host);
+        }
+        meters.count_faults(&decision.segments, host);
         Some(underway)
     }
 
     /// Counts how a request ended. One that the client cancelled is nobody's: it has a result, but no duration and no cell.
     pub fn end(&self, underway: Underway, end: &End, host: &impl Host) {
-        let End { outcome, micros, measured } = *end;
         let Some(Some(meters)) = self.flags.get(underway.flag) else { return };
-        let variant = meters.variant(underway);
-        count(at(&variant.results, outcome.index()), host);
-        if outcome == Outcome::Cancelled {
-            return;
-        }
-        let cell = usize::from(underway.cell.index());
-        count(at(&variant.cell_requests, cell), host);
-        if outcome.is_error() {
-            count(at(&variant.cell_errors, cell), host);
-        }
-        for (_, by_cell) in variant.cell_hits.iter().enumerate().filter(|(i, _)| measured.hits.has(*i)) {
-            count(at(by_cell, cell), host);
-        }
-        for (meters, score) in variant.scores.iter().zip(measured.scores) {
-            meters.count(score, cell, host);
-        }
-        if let (Some(id), Some(micros)) = (variant.duration, micros) {
-            host.record(id, micros);
+        for group in meters.variant(underway).of(underway.segments) {
+            group.end(usize::from(underway.cell.index()), end, host);
         }
     }
 }
@@ -150,14 +158,29 @@ fn at(ids: &[Id], place: usize) -> Id {
 }
 
 impl FlagMeters {
-    fn define(flag: &PlannedFlag, measures: &Measures, ids: &mut Ids, host: &impl Host) -> Option<Self> {
+    fn define(flag: &PlannedFlag, plan: &Plan, ids: &mut Ids, host: &impl Host) -> Option<Self> {
         let rollout = flag.rollout.as_ref()?;
         let key = flag.key.as_str();
+        let segments = if rollout.by_segment { plan.segments.as_slice() } else { &[] };
+        let counted = Counted { flag: key, measures: &plan.measures, segments };
+        let mut faults = |segment: &Segment| {
+            SEGMENT_FAULTS
+                .map(|reason| ids.of(&Metric::SegmentFaults { flag: key, segment: &segment.name, reason }, host))
+        };
         Some(Self {
-            control: VariantMeters::define((key, &rollout.control), measures, ids, host),
-            candidate: VariantMeters::define((key, &rollout.candidate), measures, ids, host),
+            segment_faults: segments.iter().map(&mut faults).collect(),
+            control: VariantMeters::define(&rollout.control, counted, ids, host),
+            candidate: VariantMeters::define(&rollout.candidate, counted, ids, host),
             unassigned: UNASSIGNED.map(|reason| ids.of(&Metric::Unassigned { flag: key, reason }, host)),
         })
+    }
+
+    fn count_faults(&self, found: &Membership, host: &impl Host) {
+        for (place, failed) in found.failed.iter().enumerate().filter(|(_, failed)| **failed != Bits::default()) {
+            for (_, faults) in self.segment_faults.iter().enumerate().filter(|(segment, _)| failed.has(*segment)) {
+                count(at(faults, place), host);
+            }
+        }
     }
 
     fn variant(&self, underway: Underway) -> &VariantMeters {
@@ -171,31 +194,69 @@ impl FlagMeters {
 }
 
 impl VariantMeters {
-    fn define((flag, variant): (&str, &str), measures: &Measures, ids: &mut Ids, host: &impl Host) -> Self {
-        let hits = |counter: &String| by_cell(|cell| ids.of(&Metric::CellHits { flag, variant, counter, cell }, host));
-        let cell_hits = measures.counters.iter().map(hits).collect();
-        let scores =
-            measures.scores.iter().map(|score| ScoreMeters::define((flag, variant, score), ids, host)).collect();
+    fn define(variant: &str, counted: Counted<'_>, ids: &mut Ids, host: &impl Host) -> Self {
+        let everybody = Group::everybody(counted.flag, variant);
+        let mut group = |of| GroupMeters::define(of, counted.measures, ids, host);
         Self {
-            started: ids.of(&Metric::Started { flag, variant }, host),
-            results: OUTCOMES.map(|result| ids.of(&Metric::Requests { flag, variant, result }, host)),
-            duration: ids.of(&Metric::Duration { flag, variant }, host),
-            cell_requests: by_cell(|cell| ids.of(&Metric::CellRequests { flag, variant, cell }, host)),
-            cell_errors: by_cell(|cell| ids.of(&Metric::CellErrors { flag, variant, cell }, host)),
+            everybody: group(everybody),
+            segments: counted.segments.iter().map(|s| group(Group { segment: Some(&s.name), ..everybody })).collect(),
+        }
+    }
+
+    /// Everybody's, and those of the segments.
+    fn of(&self, segments: Bits) -> impl Iterator<Item = &GroupMeters> {
+        let inside = self.segments.iter().enumerate().filter(move |(place, _)| segments.has(*place));
+        std::iter::once(&self.everybody).chain(inside.map(|(_, group)| group))
+    }
+}
+
+impl GroupMeters {
+    fn define(of: Group<'_>, measures: &Measures, ids: &mut Ids, host: &impl Host) -> Self {
+        let hits = |counter: &String| by_cell(|cell| ids.of(&Metric::CellHits { of, counter, cell }, host));
+        let cell_hits = measures.counters.iter().map(hits).collect();
+        Self {
+            started: ids.of(&Metric::Started { of }, host),
+            results: OUTCOMES.map(|result| ids.of(&Metric::Requests { of, result }, host)),
+            duration: ids.of(&Metric::Duration { of }, host),
+            cell_requests: by_cell(|cell| ids.of(&Metric::CellRequests { of, cell }, host)),
+            cell_errors: by_cell(|cell| ids.of(&Metric::CellErrors { of, cell }, host)),
             cell_hits,
-            scores,
+            scores: measures.scores.iter().map(|score| ScoreMeters::define(of, score, ids, host)).collect(),
+        }
+    }
+
+    fn end(&self, cell: usize, end: &End, host: &impl Host) {
+        let End { outcome, micros, measured } = *end;
+        count(at(&self.results, outcome.index()), host);
+        if outcome == Outcome::Cancelled {
+            return;
+        }
+        count(at(&self.cell_requests, cell), host);
+        if outcome.is_error() {
+            count(at(&self.cell_errors, cell), host);
+        }
+        for (_, by_cell) in self.cell_hits.iter().enumerate().filter(|(i, _)| measured.hits.has(*i)) {
+            count(at(by_cell, cell), host);
+        }
+        for (meters, score) in self.scores.iter().zip(measured.scores) {
+            meters.count(score, cell, host);
+        }
+        if let (Some(id), Some(micros)) = (self.duration, micros) {
+            host.record(id, micros);
         }
     }
 }
 
 impl ScoreMeters {
-    fn define((flag, variant, score): (&str, &str, &str), ids: &mut Ids, host: &impl Host) -> Self {
+    fn define(of: Group<'_>, score: &str, ids: &mut Ids, host: &impl Host) -> Self {
+        let Group { flag, variant, segment } = of;
+        let mut whole = |metric: Metric<'_>| if segment.is_none() { ids.of(&metric, host) } else { None };
         Self {
-            values: ids.of(&Metric::Score { flag, variant, score }, host),
-            counts: by_cell(|cell| ids.of(&Metric::CellScores { flag, variant, score, cell }, host)),
-            sums: by_cell(|cell| ids.of(&Metric::CellScoreSum { flag, variant, score, cell }, host)),
-            squares: by_cell(|cell| ids.of(&Metric::CellScoreSquares { flag, variant, score, cell }, host)),
-            bad: SCORE_FAULTS.map(|reason| ids.of(&Metric::BadScores { flag, variant, score, reason }, host)),
+            values: whole(Metric::Score { flag, variant, score }),
+            bad: SCORE_FAULTS.map(|reason| whole(Metric::BadScores { flag, variant, score, reason })),
+            counts: by_cell(|cell| ids.of(&Metric::CellScores { of, score, cell }, host)),
+            sums: by_cell(|cell| ids.of(&Metric::CellScoreSum { of, score, cell }, host)),
+            squares: by_cell(|cell| ids.of(&Metric::CellScoreSquares { of, score, cell }, host)),
         }
     }
 

@@ -107,6 +107,27 @@ mod tests {
     }
 
     #[test]
+    fn a_segment_costs_what_is_promised_and_only_a_rollout_that_is_judged_by_it() {
+        let measures = r#""segments": {"beta": {"==": [{"var": "tier"}, "beta"]}, "nz": {"var": "nz"}},
+            "counters": {"c": {"status": 429}}, "scores": {"s": {"responseHeader": "x-s"}, "t": {"responseHeader": "x-t"}}, "outputs""#;
+        let defined = |document: &str| {
+            let host = Fake::with_headers(document, &[]);
+            Serving::configure(&mut Vm::default(), &host).unwrap();
+            let names = host.names.into_inner();
+            assert_eq!(names.iter().filter(|name| name.contains("segment")).count() > 0, document.contains("analysis"));
+            names.len()
+        };
+        let plain = DOCUMENT.replacen(r#""outputs""#, measures, 1);
+        let by_segment = plain.replacen(r#""stages""#, r#""analysis": {"segments": {}}, "stages""#, 1);
+        assert_eq!(
+            (name::stats_per_segment(0, 0), name::stats_per_segment(1, 2)),
+            (98, 98 + 40 + 2 * 120),
+            "as README says"
+        );
+        assert_eq!(defined(&by_segment), defined(&plain) + 2 * name::stats_per_segment(1, 2));
+    }
+
+    #[test]
     fn the_generation_shows_when_a_worker_says_so_and_not_before() {
         let envelope = weir_core::snapshot::write(7, &weir_core::snapshot::State::default(), DOCUMENT);
         let host = Fake::with_headers(&envelope, &[]);

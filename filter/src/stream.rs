@@ -147,10 +147,19 @@ mod tests {
 
     /// A request of u1 to a candidate with counters, with that response.
     fn answered(headers: &[(&str, &str)], code: u64, answer: &[(&'static str, &'static [u8])]) -> Fake {
+        answered_by(DOCUMENT, headers, code, answer)
+    }
+
+    fn answered_by(
+        document: &str,
+        headers: &[(&str, &str)],
+        code: u64,
+        answer: &[(&'static str, &'static [u8])],
+    ) -> Fake {
         let counters = r#""counters": {"fallback": {"responseHeader": "x-fallback"}, "worst": {"responseHeader": "x-fallback", "equals": "9"},
             "busy": {"status": [429, 503]}, "stale": {"responseHeader": "x-stale"}},
             "scores": {"quality": {"responseHeader": "x-stale", "max": 1}}, "outputs""#;
-        let document = DOCUMENT.replacen(r#""outputs""#, counters, 1);
+        let document = document.replacen(r#""outputs""#, counters, 1);
         let flag = FlagState { weight: Share::ALL, ..FlagState::default() };
         let envelope = write(1, &State { kill: false, flags: BTreeMap::from([("checkout".into(), flag)]) }, &document);
         let mut host = Fake::with_headers(&envelope, headers);
@@ -241,6 +250,58 @@ mod tests {
         assert!(!hits(&answered(&[PATH], 200, &fallback)), "nobody");
         assert!(!hits(&answered(&[USER, (":path", "/other")], 200, &fallback)), "another path");
         assert!(!hits(&answered(&[USER, PATH], 0, &fallback)), "the client left");
+    }
+
+    const SEGMENTS: &str = r#""attributes": {"tier": {"header": "x-tier"}},
+        "segments": {"nz": {"==": [{"var": "tier"}, "nz"]}, "beta": {"==": [{"var": "tier"}, "beta"]},
+                     "odd": {"if": [{"==": [{"var": "tier"}, "odd"]}, {"nope": 1}]}}, "outputs""#;
+
+    /// [`DOCUMENT`] with segments, by which its rollout is judged or not.
+    fn segmented(judged: bool) -> String {
+        let document = DOCUMENT.replacen(r#""outputs""#, SEGMENTS, 1);
+        let analysis = if judged { r#""analysis": {"segments": {}}, "stages""# } else { r#""stages""# };
+        document.replacen(r#""stages""#, analysis, 1)
+    }
+
+    #[test]
+    fn who_is_in_a_segment_is_counted_there_as_well() {
+        let answer = [("x-stale", b"0.25".as_slice())];
+        let tier = |tier| [USER, PATH, ("x-tier", tier)];
+        let of = |host: &Fake, segment: &str| -> BTreeMap<String, u64> {
+            let tag = format!("segment=.={segment};.;");
+            let values = host.values.borrow();
+            let counted = values.iter().filter(|(name, _)| name.contains(&tag));
+            counted.map(|(name, count)| (name.replace(&tag, "").replace("weir_segment_", "weir_"), *count)).collect()
+        };
+        let host = answered_by(&segmented(true), &tier("beta"), 503, &answer);
+        let everybody: BTreeMap<String, u64> = {
+            let values = host.values.borrow();
+            values.iter().filter(|(name, _)| !name.contains("segment")).map(|(name, n)| (name.clone(), *n)).collect()
+        };
+        assert_eq!(everybody.len(), 11, "{everybody:?}");
+        let mut beta = everybody;
+        beta.remove("flag=.=checkout;.;variant=.=next;.;score=.=quality;.;weir_score_micros");
+        assert_eq!(of(&host, "beta"), beta, "all but what drift alone looks at");
+        assert_eq!((of(&host, "nz").len(), of(&host, "odd").len()), (0, 0));
+
+        let host = answered_by(&segmented(true), &tier("odd"), 200, &answer);
+        let fault = "flag=.=checkout;.;segment=.=odd;.;reason=.=unknown_operator;.;weir_segment_faults";
+        let counted: Vec<String> =
+            host.values.borrow().keys().filter(|name| name.contains("segment")).cloned().collect();
+        assert_eq!((counted.as_slice(), host.value(fault)), ([fault.to_owned()].as_slice(), 1));
+
+        let host = answered_by(&segmented(false), &tier("beta"), 503, &answer);
+        assert!(!host.names.borrow().iter().any(|name| name.contains("segment")), "not judged by segment");
+    }
+
+    #[test]
+    fn segments_cost_a_request_nothing_that_it_is_not_in_them() {
+        let calls = |document: &str, tier| *answered_by(document, &[USER, PATH, tier], 200, &[]).calls.borrow();
+        let plain = calls(DOCUMENT, ("x-tier", "beta"));
+        assert_eq!(plain, 12 + 2);
+        assert_eq!(calls(&segmented(false), ("x-tier", "beta")), plain, "not judged by segment");
+        assert_eq!(calls(&segmented(true), ("x-tier", "other")), plain + 1, "the attribute");
+        assert_eq!(calls(&segmented(true), ("x-tier", "beta")), plain + 1 + 4, "started, result, cell and duration");
     }
 
     #[test]

@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
 use crate::envoy::Envoy;
-use crate::upstream::{FAULT_HEADER, NAME_HEADER};
+use crate::upstream::{FAULT_HEADER, NAME_HEADER, TIER_HEADER};
 use crate::{document, poll};
 
 /// How long a client waits for an answer.
@@ -38,6 +38,8 @@ pub struct Plan {
     pub path: String,
     /// How a user says who it is.
     pub identity: Identity,
+    /// The users' tiers, in turn, as [`TIER_HEADER`] says; empty where nobody has one.
+    pub tiers: &'static [&'static str],
 }
 
 impl Plan {
@@ -45,7 +47,21 @@ impl Plan {
     #[must_use]
     pub fn sticky(envoys: &[Envoy], users: u32, rate: f64) -> Self {
         let proxies = envoys.iter().map(Envoy::ingress).collect();
-        Self { proxies, users, rate, path: document::PATH.to_owned(), identity: Identity::Header("x-user-id") }
+        Self {
+            proxies,
+            users,
+            rate,
+            path: document::PATH.to_owned(),
+            identity: Identity::Header("x-user-id"),
+            tiers: &[],
+        }
+    }
+
+    /// The tier of a user; `None` where nobody has one.
+    #[must_use]
+    pub fn tier(&self, user: u32) -> Option<&'static str> {
+        let place = usize::try_from(user).unwrap_or(0).checked_rem(self.tiers.len())?;
+        self.tiers.get(place).copied()
     }
 }
 
@@ -247,6 +263,10 @@ impl Shared {
             Identity::Header(name) => request.header(name, user_id(user)),
             Identity::Cookie(name) => request.header("cookie", format!("theme=dark; {name}={}", user_id(user))),
         };
+        let request = match self.plan.tier(user) {
+            Some(tier) => request.header(TIER_HEADER, tier),
+            None => request,
+        };
         Ok(request.body(Empty::new())?)
     }
 
@@ -308,7 +328,14 @@ mod tests {
 
     fn plan(upstreams: &[&Upstream], rate: f64) -> Plan {
         let proxies = upstreams.iter().map(|u| u.address()).collect();
-        Plan { proxies, users: 100, rate, path: "/checkout".to_owned(), identity: Identity::Header("x-user-id") }
+        Plan {
+            proxies,
+            users: 100,
+            rate,
+            path: "/checkout".to_owned(),
+            identity: Identity::Header("x-user-id"),
+            tiers: &[],
+        }
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -26,11 +26,16 @@ pub const FALLBACK_HEADER: &str = "x-fallback";
 /// Response header with a score.
 pub const SCORE_HEADER: &str = "x-score";
 
+/// Request header with the user's tier.
+pub const TIER_HEADER: &str = "x-tier";
+
 /// What it does wrong from now on.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Faults {
     /// Share of requests (0 to 1) that are answered with status 500.
     pub errors: f64,
+    /// In place of that, the share for users of this tier, as [`TIER_HEADER`] says.
+    pub tier_errors: Option<(&'static str, f64)>,
     /// Waits so long before each answer.
     pub latency: Duration,
     /// Share of requests (0 to 1) that never get an answer.
@@ -161,6 +166,11 @@ impl Upstream {
 async fn answer(state: Arc<State>, request: Request<Incoming>) -> Response<Full<Bytes>> {
     state.note(request.headers());
     let faults = *state.faults.lock().unwrap_or_else(PoisonError::into_inner);
+    let tier = request.headers().get(TIER_HEADER).map(hyper::header::HeaderValue::as_bytes);
+    let errors = match faults.tier_errors {
+        Some((name, share)) if tier == Some(name.as_bytes()) => share,
+        _ => faults.errors,
+    };
     if fastrand::f64() < faults.hangs {
         state.faulty.fetch_add(1, Ordering::Relaxed);
         std::future::pending::<()>().await;
@@ -180,7 +190,7 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> Response<Full<
         state.fallbacks.fetch_add(1, Ordering::Relaxed);
         response.headers_mut().insert(FALLBACK_HEADER, hyper::header::HeaderValue::from_static("1"));
     }
-    if fastrand::f64() < faults.errors {
+    if fastrand::f64() < errors {
         state.faulty.fetch_add(1, Ordering::Relaxed);
         *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
         response.headers_mut().insert(FAULT_HEADER, hyper::header::HeaderValue::from_static("error"));

@@ -15,6 +15,7 @@ pub(crate) use diff::key;
 pub use diff::{Change, changes};
 use weir_core::check::{Code, Finding};
 use weir_core::document::{Document, Flag, Rollout};
+use weir_core::segment::Meaning;
 
 use crate::judge::Limit;
 use crate::judge::analysis::Analysis;
@@ -39,6 +40,7 @@ pub fn review(old: &Document, new: &Document, states: &BTreeMap<String, RolloutS
         let Some(hold) = Hold::of(flag, rollout, state, new) else { continue };
         hold.review(&mut review);
         review_measures(&hold, state, (old, new), &mut review);
+        review_segments(&hold, state, (old, new), &mut review);
         if !hold.kept_by_default() {
             holding.push(flag.key.as_str());
         }
@@ -60,6 +62,23 @@ fn review_measures(hold: &Hold<'_>, state: &RolloutState, (old, new): (&Document
     for name in analysis.map(Analysis::score_names).unwrap_or_default() {
         let of = |document: &Document| document.scores.iter().find(|score| score.name == name).cloned();
         review.conflicts.extend(hold.measure("score", name, (of(old), of(new))));
+    }
+}
+
+/// So would a segment whose users are others, or are no more told apart.
+fn review_segments(hold: &Hold<'_>, state: &RolloutState, (old, new): (&Document, &Document), review: &mut Review) {
+    let Some(plan) = state.plan.as_ref().filter(|_| !hold.done) else { return };
+    if plan.policy.analysis.as_ref().is_none_or(|analysis| analysis.segments.is_none()) {
+        return;
+    }
+    for name in old.segments.iter().map(|segment| segment.name.as_str()) {
+        let meanings = (Meaning::of(old, name), Meaning::of(new, name));
+        review.conflicts.extend(hold.measure("segment", name, meanings));
+    }
+    let counted =
+        |rollout: &Rollout| rollout.policy.analysis.as_ref().is_some_and(|analysis| analysis.segments.is_some());
+    if counted(hold.old) && hold.rollout.is_some_and(|rollout| !counted(rollout)) {
+        hold.conflict(review, "weir.rollouts", ".analysis.segments", "nothing", "what the proxies count segments by");
     }
 }
 
@@ -105,7 +124,7 @@ impl<'a> Hold<'a> {
         Some(Self { key: &flag.key, before: flag, old, done, attempt: state.attempt, flag: next, rollout })
     }
 
-    /// What the attempt is judged by must go on to be the same. `measure`: `counter` or `score`.
+    /// What the attempt is judged by must go on to be the same. `measure`: `counter`, `score` or `segment`.
     fn measure<T: PartialEq>(&self, measure: &str, name: &str, (old, new): (Option<T>, Option<T>)) -> Option<Finding> {
         if old == new {
             return None;

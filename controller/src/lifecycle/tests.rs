@@ -5,6 +5,7 @@ use crate::rollout::Plan;
 
 fn text() -> Value {
     json!({
+        "$evaluators": { "beta": { "==": [ { "var": "tier" }, "beta" ] } },
         "flags": {
             "checkout": { "state": "ENABLED", "variants": { "stable": "v1", "next": "v2", "third": "v3" }, "defaultVariant": "stable" },
             "banner": { "state": "ENABLED", "variants": { "on": true, "off": false }, "defaultVariant": "off" }
@@ -19,12 +20,14 @@ fn text() -> Value {
             "counters": { "fallback": { "responseHeader": "x-fallback" }, "other": { "status": 429 }, "goal": { "status": 201 } },
             "scores": { "quality": { "responseHeader": "x-quality" }, "drifting": { "responseHeader": "x-drift" },
                 "idle": { "responseHeader": "x-idle" } },
+            "attributes": { "tier": { "header": "x-tier" }, "site": { "header": "x-site" } },
+            "segments": { "beta": { "$ref": "beta" }, "all": { "!=": [ { "var": "targetingKey" }, "" ] } },
             "rollouts": { "checkout": {
                 "control": "stable", "candidate": "next", "salt": "weir/checkout",
                 "stages": [ { "weight": "5%", "for": "10m" }, { "weight": "100%", "for": "10m" } ],
                 "guardrails": [ { "metric": "errors", "ratio": 2.0, "max": "1%" }, { "metric": "fallback", "max": "1%" } ],
                 "analysis": { "goals": { "goal": { "minimumEffect": "1%" } }, "scores": { "quality": { "minimumEffect": 0.1 } },
-                    "drift": { "of": { "score": "drifting" } } }
+                    "drift": { "of": { "score": "drifting" } }, "segments": {} }
             } }
         }
     })
@@ -75,6 +78,8 @@ fn what_may_follow_while_users_are_on_a_candidate() {
 
     let guardrails = ("/weir/rollouts/checkout/guardrails", json!([{ "metric": "errors", "ratio": 2.0 }]));
 
+    let no_segments = ("/weir/rollouts/checkout/analysis/segments", Value::Null);
+
     // What the document changes; the paths it is refused for while the attempt runs, and after it ended at 100 %.
     type Case<'a> = (Vec<(&'a str, Value)>, &'a [&'a str], &'a [&'a str]);
     let cases: Vec<Case<'_>> = vec![
@@ -91,6 +96,27 @@ fn what_may_follow_while_users_are_on_a_candidate() {
                 ("/weir/scores/idle", Value::Null),
             ],
             &["$.weir.counters.goal", "$.weir.scores.drifting", "$.weir.scores.quality"],
+            &[],
+        ),
+        // A segment is its rule, the evaluators that this refers to, and what its attributes are read from.
+        (vec![("/weir/segments/beta", json!({ "==": [{ "var": "tier" }, "gamma"] }))], &["$.weir.segments.beta"], &[]),
+        (vec![("/$evaluators/beta", json!({ "==": [{ "var": "tier" }, "gamma"] }))], &["$.weir.segments.beta"], &[]),
+        (vec![("/weir/attributes/tier", json!({ "cookie": "tier" }))], &["$.weir.segments.beta"], &[]),
+        (
+            vec![("/weir/segments/beta", Value::Null), ("/weir/segments/all", Value::Null), no_segments.clone()],
+            &["$.weir.segments.all", "$.weir.segments.beta", "$.weir.rollouts.checkout.analysis.segments"],
+            &[],
+        ),
+        (vec![no_segments], &["$.weir.rollouts.checkout.analysis.segments"], &[]),
+        // Other numbers of the same attributes, a further segment and another source of what none asks for are no change.
+        (
+            vec![
+                ("/flags/banner/targeting", json!({ "if": [{ "var": "site" }, "on", "off"] })),
+                ("/weir/segments/site", json!({ "var": "site" })),
+                ("/weir/attributes/site", json!({ "cookie": "site" })),
+                ("/weir/attributes/more", json!({ "path": true })),
+            ],
+            &[],
             &[],
         ),
         (vec![NO_ROLLOUT], &["$.weir.rollouts.checkout"], &["$.weir.rollouts.checkout"]),

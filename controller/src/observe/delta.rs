@@ -19,6 +19,9 @@ use crate::observation::{Bin, Bins, CELL_COUNT, CellCounts, FlagCounts, ScoreCel
 /// Counts by flag key: since a proxy's start, or since the last look.
 pub type Counts = BTreeMap<String, FlagCounts>;
 
+/// By name of the variant: of everybody, or of a segment.
+type Variants = BTreeMap<String, VariantCounts>;
+
 /// Hits by cell.
 type Hits = [u64; CELL_COUNT];
 
@@ -134,23 +137,16 @@ fn difference(old: &Counts, new: &Counts) -> Option<Counts> {
 }
 
 fn flag_difference(old: &FlagCounts, new: &FlagCounts) -> Option<FlagCounts> {
-    if old.variants.keys().any(|variant| !new.variants.contains_key(variant))
-        || old.unassigned.keys().any(|reason| !new.unassigned.contains_key(reason))
-    {
-        return None;
-    }
-    let nothing = VariantCounts::default();
-    let variants = new.variants.iter().map(|(variant, counts)| {
-        Some((variant.clone(), variant_difference(old.variants.get(variant).unwrap_or(&nothing), counts)?))
-    });
-    let unassigned = new.unassigned.iter().map(|(reason, count)| {
-        Some((reason.clone(), count.checked_sub(old.unassigned.get(reason).copied().unwrap_or(0))?))
-    });
     Some(FlagCounts {
-        variants: variants.collect::<Option<_>>()?,
-        unassigned: unassigned.collect::<Option<_>>()?,
+        variants: variants_difference(&old.variants, &new.variants)?,
+        unassigned: differences(&old.unassigned, &new.unassigned, |old, new| new.checked_sub(*old))?,
+        segments: differences(&old.segments, &new.segments, variants_difference)?,
         ..FlagCounts::default()
     })
+}
+
+fn variants_difference(old: &Variants, new: &Variants) -> Option<Variants> {
+    differences(old, new, variant_difference)
 }
 
 fn variant_difference(old: &VariantCounts, new: &VariantCounts) -> Option<VariantCounts> {
@@ -222,17 +218,25 @@ fn bins_difference(old: &Bins, new: &Bins) -> Option<Bins> {
     Some(Bins(delta))
 }
 
-/// Without flags, variants and reasons to which nothing happened: they would fill the ledger with zeros.
+/// Without flags, variants, segments and reasons to which nothing happened: they would fill the ledger with zeros.
 fn trimmed(mut delta: Counts) -> Counts {
     for counts in delta.values_mut() {
         counts.unassigned.retain(|_, count| *count > 0);
-        for variant in counts.variants.values_mut() {
-            variant.scores.retain(|_, score| *score != ScoreCounts::default());
+        trim(&mut counts.variants);
+        for variants in counts.segments.values_mut() {
+            trim(variants);
         }
-        counts.variants.retain(|_, counts| is_something(counts));
+        counts.segments.retain(|_, variants| !variants.is_empty());
     }
     delta.retain(|_, counts| *counts != FlagCounts::default());
     delta
+}
+
+fn trim(variants: &mut Variants) {
+    for variant in variants.values_mut() {
+        variant.scores.retain(|_, score| *score != ScoreCounts::default());
+    }
+    variants.retain(|_, counts| is_something(counts));
 }
 
 /// A name with nothing but zeros is nothing, either.
@@ -262,8 +266,11 @@ mod tests {
         // Numbers that are exact in binary.
         score.cells[7] = ScoreCell { count: started, sum: started as f64 * 0.5, squares: started as f64 * 0.25 };
         variant.goals.insert("fallback".to_owned(), [started; CELL_COUNT]);
+        // All of them are in the segment.
+        let variants = BTreeMap::from([("next".to_owned(), variant)]);
         let flag = FlagCounts {
-            variants: BTreeMap::from([("next".to_owned(), variant)]),
+            segments: BTreeMap::from([("beta".to_owned(), variants.clone())]),
+            variants,
             unassigned: BTreeMap::from([("kill".to_owned(), started)]),
             ..FlagCounts::default()
         };
@@ -348,6 +355,37 @@ mod tests {
     }
 
     #[test]
+    fn what_was_stored_before_there_were_segments_goes_on_with_them() {
+        let mut cumulative = Cumulative::default();
+        check(&mut cumulative, &[(1000, "a", 9, 100, 0)]);
+        let mut stored = serde_json::to_value(&cumulative).unwrap();
+        let flag = &mut stored["proxies"][ADMIN]["counts"]["checkout"];
+        assert!(flag.as_object_mut().unwrap().remove("segments").is_some(), "{stored}");
+        let mut old: Cumulative = serde_json::from_value(stored).unwrap();
+        let reading = |uptime_s, counts| Reading { node: "a".into(), uptime_s, counts };
+        let delta = old.take(ADMIN, reading(10, counts(103)), moment(0));
+        assert_eq!(started(&delta), 3, "no restart");
+        let of_beta = |delta: &Counts| delta["checkout"].segments["beta"]["next"].started;
+        assert_eq!(of_beta(&delta), 103, "new to this controller");
+        assert_eq!(of_beta(&old.take(ADMIN, reading(11, counts(104)), moment(1))), 1);
+    }
+
+    #[test]
+    fn a_segment_that_is_gone_is_a_restart_and_one_without_requests_is_left_out() {
+        let mut cumulative = Cumulative::default();
+        check(&mut cumulative, &[(1, "a", 9, 100, 0)]);
+        let mut less = counts(130);
+        less.get_mut("checkout").unwrap().segments.clear();
+        let reading = |counts| Reading { node: "a".into(), uptime_s: 10, counts };
+        assert_eq!(started(&cumulative.take(ADMIN, reading(less), moment(2))), 130);
+        let mut idle = counts(131);
+        let nobody = BTreeMap::from([("next".to_owned(), VariantCounts::default())]);
+        idle.get_mut("checkout").unwrap().segments.insert("nobody".to_owned(), nobody);
+        let delta = cumulative.take(ADMIN, reading(idle), moment(3));
+        assert_eq!(delta["checkout"].segments.keys().collect::<Vec<_>>(), ["beta"]);
+    }
+
+    #[test]
     fn since_when_a_proxy_is_missing_is_kept_until_it_is_seen() {
         let mut cumulative = Cumulative::default();
         assert_eq!(cumulative.miss(ADMIN, 5), 5);
@@ -425,6 +463,9 @@ mod tests {
             look(&mut cumulative, &proxies, now_s, &mut sum);
             prop_assert_eq!(started(&sum.flags), served);
             prop_assert_eq!(sum.flags.get("checkout").map_or(0, |f| f.variants["next"].duration.count()), served);
+            if let Some(flag) = sum.flags.get("checkout") {
+                prop_assert_eq!(&flag.segments["beta"], &flag.variants, "a segment of all users");
+            }
         }
     }
 }

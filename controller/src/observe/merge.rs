@@ -1,5 +1,7 @@
 //! Sums what is new at each proxy into one [`Observation`]. Pure.
 
+use std::collections::BTreeMap;
+
 use crate::observation::{CellCounts, FlagCounts, Observation, ScoreCell, VariantCounts};
 
 use super::delta::Counts;
@@ -12,12 +14,19 @@ pub fn add(observation: &mut Observation, counts: Counts) {
 }
 
 fn add_flag(sum: &mut FlagCounts, counts: FlagCounts) {
-    for (variant, counts) in counts.variants {
-        add_variant(sum.variants.entry(variant).or_default(), &counts);
+    add_variants(&mut sum.variants, counts.variants);
+    for (segment, counts) in counts.segments {
+        add_variants(sum.segments.entry(segment).or_default(), counts);
     }
     for (reason, count) in counts.unassigned {
         let sum = sum.unassigned.entry(reason).or_default();
         *sum = sum.saturating_add(count);
+    }
+}
+
+fn add_variants(sum: &mut BTreeMap<String, VariantCounts>, counts: BTreeMap<String, VariantCounts>) {
+    for (variant, counts) in counts {
+        add_variant(sum.entry(variant).or_default(), &counts);
     }
 }
 

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use weir_core::cell::Cell;
 use weir_core::measure::SCORE_UNITS;
-use weir_core::name::Metric;
+use weir_core::name::{Group, Metric};
 
 use crate::observation::{Bin, Bins, FlagCounts, ScoreCell, ScoreCounts, VariantCounts};
 use crate::stats::real;
@@ -135,16 +135,12 @@ impl Stats {
         let Some(metric) = Metric::parse(name) else { return Ok(()) };
         let count = number(name, value)?;
         let place = match metric {
-            Metric::Requests { flag, variant, result } => &mut self.variant(flag, variant).results[result.index()],
-            Metric::Started { flag, variant } => &mut self.variant(flag, variant).started,
-            Metric::CellRequests { flag, variant, cell } => {
-                &mut self.variant(flag, variant).cells[usize::from(cell.index())].requests
-            }
-            Metric::CellErrors { flag, variant, cell } => {
-                &mut self.variant(flag, variant).cells[usize::from(cell.index())].errors
-            }
-            Metric::CellHits { flag, variant, counter, cell } => {
-                let goals = &mut self.variant(flag, variant).goals;
+            Metric::Requests { of, result } => &mut self.group(of).results[result.index()],
+            Metric::Started { of } => &mut self.group(of).started,
+            Metric::CellRequests { of, cell } => &mut self.group(of).cells[usize::from(cell.index())].requests,
+            Metric::CellErrors { of, cell } => &mut self.group(of).cells[usize::from(cell.index())].errors,
+            Metric::CellHits { of, counter, cell } => {
+                let goals = &mut self.group(of).goals;
                 &mut goals.entry(counter.to_owned()).or_default()[usize::from(cell.index())]
             }
             Metric::Unassigned { flag, reason } => {
@@ -153,17 +149,20 @@ impl Stats {
             }
             Metric::NoSnapshot => &mut self.no_snapshot,
             Metric::Generation => self.generation.insert(0),
-            Metric::CellScores { flag, variant, score, cell } => &mut self.score_cell(flag, variant, score, cell).count,
-            Metric::CellScoreSum { flag, variant, score, cell } => {
-                self.score_cell(flag, variant, score, cell).sum += of_millionths(count);
+            Metric::CellScores { of, score, cell } => &mut self.score_cell(of, score, cell).count,
+            Metric::CellScoreSum { of, score, cell } => {
+                self.score_cell(of, score, cell).sum += of_millionths(count);
                 return Ok(());
             }
-            Metric::CellScoreSquares { flag, variant, score, cell } => {
-                self.score_cell(flag, variant, score, cell).squares += of_millionths(count);
+            Metric::CellScoreSquares { of, score, cell } => {
+                self.score_cell(of, score, cell).squares += of_millionths(count);
                 return Ok(());
             }
-            // Bad scores are for people. A histogram under a counter's name is another filter's, for ours never does that.
-            Metric::BadScores { .. } | Metric::Duration { .. } | Metric::Score { .. } => return Ok(()),
+            // Faults are for people. A histogram under a counter's name is another filter's, for ours never does that.
+            Metric::BadScores { .. }
+            | Metric::SegmentFaults { .. }
+            | Metric::Duration { .. }
+            | Metric::Score { .. } => return Ok(()),
         };
         *place = place.saturating_add(count);
         Ok(())
@@ -194,24 +193,30 @@ impl Stats {
         }
         bins.0.retain(|_, bin| bin.count > 0);
         match metric {
-            Metric::Duration { flag, variant } => self.variant(flag, variant).duration.merge(&bins),
-            Metric::Score { flag, variant, score } => self.score(flag, variant, score).bins.merge(&bins),
+            Metric::Duration { of } => self.group(of).duration.merge(&bins),
+            Metric::Score { flag, variant, score } => {
+                self.score(Group::everybody(flag, variant), score).bins.merge(&bins);
+            }
             _ => {}
         }
         Ok(())
     }
 
-    fn score_cell(&mut self, flag: &str, variant: &str, score: &str, cell: Cell) -> &mut ScoreCell {
-        &mut self.score(flag, variant, score).cells[usize::from(cell.index())]
+    fn score_cell(&mut self, of: Group<'_>, score: &str, cell: Cell) -> &mut ScoreCell {
+        &mut self.score(of, score).cells[usize::from(cell.index())]
     }
 
-    fn score(&mut self, flag: &str, variant: &str, score: &str) -> &mut ScoreCounts {
-        self.variant(flag, variant).scores.entry(score.to_owned()).or_default()
+    fn score(&mut self, of: Group<'_>, score: &str) -> &mut ScoreCounts {
+        self.group(of).scores.entry(score.to_owned()).or_default()
     }
 
-    fn variant(&mut self, flag: &str, variant: &str) -> &mut VariantCounts {
-        let flag = self.flags.entry(flag.to_owned()).or_default();
-        flag.variants.entry(variant.to_owned()).or_default()
+    fn group(&mut self, of: Group<'_>) -> &mut VariantCounts {
+        let flag = self.flags.entry(of.flag.to_owned()).or_default();
+        let variants = match of.segment {
+            None => &mut flag.variants,
+            Some(segment) => flag.segments.entry(segment.to_owned()).or_default(),
+        };
+        variants.entry(of.variant.to_owned()).or_default()
     }
 }
 
@@ -264,11 +269,16 @@ mod tests {
         {"name":"wasmcustom.flag=.=checkout;.;variant=.=next;.;counter=.=fallback;.;cell=.=3;.;weir_cell_hits","value":9},
         {"name":"wasmcustom.flag=.=checkout;.;variant=.=next;.;result=.=ok;.;weir_requests","value":7},
         {"name":"wasmcustom.flag=.=checkout;.;variant=.=next;.;weir_started","value":8},
+        {"name":"wasmcustom.flag=.=checkout;.;variant=.=next;.;segment=.=beta;.;weir_segment_started","value":3},
+        {"name":"wasmcustom.flag=.=checkout;.;variant=.=next;.;segment=.=beta;.;cell=.=3;.;weir_segment_cell_errors","value":1},
+        {"name":"wasmcustom.flag=.=checkout;.;variant=.=next;.;segment=.=beta;.;score=.=quality;.;cell=.=3;.;weir_segment_cell_scores","value":2},
+        {"name":"wasmcustom.flag=.=checkout;.;segment=.=beta;.;reason=.=too_much_work;.;weir_segment_faults","value":4},
         {"name":"wasmcustom.weir_generation","value":4},
         {"name":"wasmcustom.weir_no_snapshot","value":6},
         {"name":"cluster.weir_upstream.update_success","value":1},
         {"histograms":{"supported_percentiles":[0,25,50],"details":[
             {"name":"cluster.weir_upstream.upstream_rq_time","totals":[{"lower_bound":1,"width":0.1,"count":3}],"intervals":[],"percentiles":[{"cumulative":null,"interval":null}]},
+            {"name":"wasmcustom.flag=.=checkout;.;variant=.=next;.;segment=.=beta;.;weir_segment_duration_us","totals":[{"lower_bound":73000,"width":1000,"count":1}]},
             {"name":"wasmcustom.flag=.=checkout;.;variant=.=next;.;score=.=quality;.;weir_score_micros","totals":[{"lower_bound":620000,"width":10000,"count":4}]},
             {"name":"wasmcustom.flag=.=checkout;.;variant=.=next;.;weir_duration_us","totals":[{"lower_bound":0,"width":0,"count":2},{"lower_bound":9.1,"width":0.1,"count":1},{"lower_bound":73000,"width":1000,"count":1},{"lower_bound":1200000,"width":1e+05,"count":1500000},{"lower_bound":9.8e+10,"width":1e+09,"count":4}],
              "intervals":[{"lower_bound":73000,"width":1000,"count":1}],"percentiles":[{"cumulative":73500,"interval":73500}]}]}}]}"#;
@@ -291,6 +301,9 @@ mod tests {
         let large = [(1_200_000, 100_000, 1_500_000), (98_000_000_000, 1_000_000_000, 4)];
         assert_eq!(bins, [[(0, 1, 2), (9, 1, 1), (73_000, 1000, 1)].as_slice(), &large].concat());
         assert_eq!((stats.flags.len(), flag.variants.len()), (1, 1));
+        let beta = &flag.segments["beta"]["next"];
+        assert_eq!((flag.segments.len(), beta.started, beta.cells[3].errors), (1, 3, 1));
+        assert_eq!((beta.scores["quality"].cells[3].count, beta.duration.count()), (2, 1));
     }
 
     #[test]

@@ -254,3 +254,26 @@ fn fewer_errors_on_the_whole_and_more_in_every_segment_are_simpson_s_reversal() 
     assert!(reversal.sentence.contains("worse in each of 2 segments (0.0"), "{}", reversal.sentence);
     assert_eq!(reversal.blocks.map(|blocks| (blocks.verdict, blocks.asks)), Some((Verdict::Hold, true)));
 }
+
+/// Ticks leave out a segment to whose users nothing happened.
+#[test]
+fn the_time_of_a_segment_goes_on_while_nobody_of_it_comes() {
+    const TICKS: u64 = 120;
+    let mut state = by_segment(vec![errors(Some(2.0), None)]);
+    let mut worlds = Worlds::new(5, &[("rare", 0.3), ("others", 200.0)]);
+    let (mut first, mut idle) = (None, 0);
+    for tick in 0..TICKS {
+        let mut seen = worlds.tick(&state);
+        let segments = &mut seen.flags.get_mut("checkout").unwrap().segments;
+        segments.retain(|_, variants| variants.values().any(|counts| counts.started > 0));
+        match (segments.contains_key("rare"), first) {
+            (true, None) => first = Some(tick),
+            (false, Some(_)) => idle += 1,
+            (true, Some(_)) | (false, None) => {}
+        }
+        state = state.tick("checkout", &seen).0;
+    }
+    assert!(idle > 50, "{idle} ticks without anybody");
+    let elapsed_ms = state.memory.gathered.segments["rare"].memory.elapsed_ms;
+    assert_eq!(elapsed_ms, (TICKS - first.unwrap()) * 1_000);
+}

@@ -37,14 +37,19 @@ pub(super) struct Named<'a> {
     pub(super) counters: &'a [String],
     /// `weir.scores`.
     pub(super) scores: &'a [String],
+    /// There are `weir.segments`.
+    pub(super) segments: bool,
 }
 
 /// Reads an analysis; `None` if it is no object.
 pub(super) fn read(json: &Json, path: &Path<'_>, place: Place<'_>, findings: &mut Findings) -> Option<Analysis> {
     let fields = Fields::read(json, path, &["goals", "scores", "segments", "drift", "shadow"], findings)?;
     let (counters, scores) = match place {
-        Place::Document(Named { counters, scores }) => {
-            fields.refuse_later("segments", "segments are", findings);
+        Place::Document(Named { counters, scores, segments }) => {
+            if fields.get("segments").is_some() && !segments {
+                let allowed = "at least one rule under weir.segments, which has none";
+                fields.refuse_as(Code::Metric, "segments", allowed, findings);
+            }
             fields.refuse_later("shadow", "mirroring is", findings);
             (Some(counters), Some(scores))
         }

@@ -13,8 +13,13 @@ use crate::finding::{Findings, Path};
 use crate::json::Json;
 use crate::rule::{Compiler, Refusal, Rule};
 
-/// All flags, in the order of the file, and their rules' attributes.
-pub(super) fn read(root: &Fields<'_>, limits: &Limits, document: &mut Document, findings: &mut Findings) {
+/// All flags, in the order of the file. What comes back compiles the rest of the document's rules.
+pub(super) fn read<'d>(
+    root: &Fields<'d>,
+    limits: &Limits,
+    document: &mut Document,
+    findings: &mut Findings,
+) -> Compiler<'d> {
     let evaluators = entries(root.get("$evaluators"));
     let mut compiler = Compiler::limited(evaluators.iter().copied(), limits.depth, limits.nodes);
     let place = root.path.key("$evaluators");
@@ -28,12 +33,12 @@ pub(super) fn read(root: &Fields<'_>, limits: &Limits, document: &mut Document, 
     if listed.len() > limits.flags {
         let allowed = format!("at most {} flags", limits.flags);
         findings.add(Code::Limit, &path, format_args!("{} flags", listed.len()), allowed);
-        return;
+        return compiler;
     }
     let mut reader = Reader { compiler, limits, findings };
     document.flags = listed.iter().filter_map(|flag| reader.flag(flag, &flag.path(&path))).collect();
-    document.attributes = reader.compiler.attributes();
     document.metadata = metadata(root.get("metadata"));
+    reader.compiler
 }
 
 /// Without `flags` there are none; of another kind they can't be read.
@@ -154,7 +159,8 @@ pub(super) fn has_keys(json: &Json) -> bool {
     }
 }
 
-fn refuse(refusal: &Refusal, path: &Path<'_>, findings: &mut Findings) {
+/// What a rule that can't be compiled is found as.
+pub(super) fn refuse(refusal: &Refusal, path: &Path<'_>, findings: &mut Findings) {
     let (code, allowed) = match refusal {
         Refusal::Circle(_) => (Code::Circle, "references that come to an end".to_owned()),
         Refusal::Deep(most) => (Code::Limit, format!("at most {most} operators below each other")),

@@ -39,7 +39,7 @@ pub(super) fn scores(weir: &Fields<'_>, findings: &mut Findings) -> Vec<Score> {
 }
 
 /// An object by names that go into metrics, at most so many.
-fn named<T>(
+pub(super) fn named<T>(
     weir: &Fields<'_>,
     key: &str,
     most: usize,

@@ -5,7 +5,7 @@
 //! - `entries`: flagd's objects as flagd reads them; `limits`: how much a document may be
 //! - `fields`: reading an object field by field: unknown keys, wrong kinds, the nearest known key
 //! - `flags`: flagd's part of the document
-//! - `weir`: identity and outputs; `measures`: what answers are looked at for
+//! - `weir`: identity and outputs; `segments`: named parts of the users; `measures`: what answers are looked at for
 //! - `rollouts`: rollouts, stages and policy; `guardrails`: its limits, `custom` those whose answer comes from elsewhere; `analysis`: what
 //!   is looked at beside them
 //! - `lint`: what loads and should not: defects and warnings
@@ -20,6 +20,7 @@ mod limits;
 mod lint;
 mod measures;
 mod rollouts;
+mod segments;
 mod weir;
 
 pub use crate::code::{Code, Severity};
@@ -173,7 +174,10 @@ fn document(json: &Json, limits: Limits, findings: &mut Findings) -> Document {
         findings.add(Code::Document, &root, json, "an object with flags");
         return document;
     };
-    flags::read(&fields, &limits, &mut document, findings);
+    let mut compiler = flags::read(&fields, &limits, &mut document, findings);
+    document.targeted = compiler.known();
+    document.segments = segments::read(&fields, &mut compiler, findings);
+    document.attributes = compiler.attributes();
     if let Some(json) = fields.get("weir") {
         weir::read(json, &root.key("weir"), &mut document, findings);
     }

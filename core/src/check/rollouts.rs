@@ -21,7 +21,7 @@ pub(super) fn read(weir: &Fields<'_>, document: &mut Document, findings: &mut Fi
     let Some(fields) = Fields::at_most(json, &path, (MAX_ROLLOUTS, "rollouts"), findings) else { return };
     let counters: Vec<String> = document.counters.iter().map(|counter| counter.name.clone()).collect();
     let scores: Vec<String> = document.scores.iter().map(|score| score.name.clone()).collect();
-    let named = Named { counters: &counters, scores: &scores };
+    let named = Named { counters: &counters, scores: &scores, segments: !document.segments.is_empty() };
     for (key, json) in fields.iter() {
         let place = path.key(key);
         let flag = find(document, key, &place, findings);

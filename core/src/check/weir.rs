@@ -1,4 +1,4 @@
-//! What stands under `weir`: version, hashing, identity and outputs; rollouts are `rollouts`' own. Refuses what this version does not act
+//! What stands under `weir`: version, hashing, identity and outputs; rollouts are `rollouts`' own, and so are segments `segments`'. Refuses what this version does not act
 //! on yet by saying so, rather than taking it in silence.
 
 use super::fields::{Fields, suggest};
@@ -30,7 +30,6 @@ pub(super) fn read(json: &Json, path: &Path<'_>, document: &mut Document, findin
         fields.refuse("version", "1", findings);
     }
     limits::read(&fields, findings);
-    segments(&fields, findings);
     document.hashing = hashing(&fields, findings);
     document.identity = identity(&fields, findings);
     document.sources = attributes(&fields, &document.attributes, findings);
@@ -46,19 +45,6 @@ pub(super) fn read(json: &Json, path: &Path<'_>, document: &mut Document, findin
             findings,
         );
     }
-}
-
-/// Named rules: read, and not acted on yet. What is wrong with the rules `lint` says.
-fn segments(weir: &Fields<'_>, findings: &mut Findings) {
-    let Some(json) = weir.object("segments", findings) else { return };
-    let path = weir.path.key("segments");
-    for (name, rule) in Fields::any(json, &path, findings).iter().flat_map(Fields::iter) {
-        named(name, &path.key(name), findings);
-        if !matches!(rule, Json::Object(_)) {
-            findings.add(Code::Value, &path.key(name), rule, "a rule: {OPERATOR: [OPERAND, ...]}");
-        }
-    }
-    weir.refuse_later("segments", "segments are", findings);
 }
 
 /// A name that goes nowhere but into words.

@@ -130,7 +130,7 @@ fn notes(document: &Document, state: &State) -> Vec<String> {
     notes
 }
 
-/// What a proxy reads from a request, an application must put into its context.
+/// What a proxy reads from a request for targeting, an application must put into its context.
 fn context(document: &Document) -> Option<String> {
     let identity = document.identity.iter().map(|source| match source {
         IdentitySource::Header(name) => format!("header {name}"),
@@ -141,7 +141,7 @@ fn context(document: &Document) -> Option<String> {
     if !identity.is_empty() {
         parts.push(format!("{TARGETING_KEY} ({})", identity.join(", or else ")));
     }
-    for (name, source) in document.attributes.iter().zip(&document.sources) {
+    for (name, source) in document.attributes.iter().zip(&document.sources).take(document.targeted) {
         parts.extend(source.as_ref().map(|source| format!("{name} ({})", said(source))));
     }
     (!parts.is_empty())

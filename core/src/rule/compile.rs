@@ -109,6 +109,11 @@ impl<'d> Compiler<'d> {
         self.refer(name, Place { depth: 0, body: false }).map(|_| ())
     }
 
+    /// How many names rules have asked the context for up to now.
+    pub(crate) fn known(&self) -> usize {
+        self.attributes.len()
+    }
+
     /// The names that rules ask the context for, by number; the targetingKey is the first.
     pub(crate) fn attributes(self) -> Vec<String> {
         let mut names: Vec<_> = self.attributes.into_iter().collect();

@@ -142,11 +142,23 @@ fn texts_beyond_ascii_are_named_in_v2_only() {
 }
 
 #[test]
-fn segments_are_checked_and_refused_all_the_same() {
-    let text = r#"{"flags": {}, "weir": {"version": 1, "segments": {"beta": {"equals": [1]}, "odd": 3, "": {}}}}"#;
-    let mut found = codes(&examined(text));
-    found.sort_unstable();
-    assert_eq!(found, ["D-OPERATOR", "E-NAME", "E-UNSUPPORTED", "E-VALUE"]);
+fn segments_have_the_findings_of_rules() {
+    let document = |evaluators: &str, segments: &str| {
+        format!(r#"{{"$evaluators": {evaluators}, "flags": {{}}, "weir": {{"version": 1, "segments": {segments}}}}}"#)
+    };
+    for (evaluators, segments, expected) in [
+        ("{}", r#"{"beta": {"==": [{"var": "tier"}, "beta"]}}"#, vec![]),
+        (r#"{"tier": {"==": [{"var": "tier"}, "beta"]}}"#, r#"{"beta": {"$ref": "tier"}}"#, vec![]),
+        (r#"{"tier": {"==": [{"var": "tier"}, "beta"]}}"#, r#"{"beta": {"var": "tier"}}"#, vec!["W-UNUSED-EVALUATOR"]),
+        ("{}", r#"{"beta": {"$ref": "tier"}}"#, vec!["D-REF"]),
+        ("{}", r#"{"beta": {"var": "$flagd.color"}}"#, vec!["D-FLAGD-VAR"]),
+        ("{}", r#"{"beta": {"equals": [1]}, "odd": 3, "": {}}"#, vec!["D-OPERATOR", "E-NAME", "E-VALUE", "E-VALUE"]),
+        (r#"{"a": {"$ref": "a"}}"#, r#"{"beta": {"$ref": "a"}}"#, vec!["E-CIRCLE", "E-CIRCLE"]),
+    ] {
+        let mut found = codes(&examined(&document(evaluators, segments)));
+        found.sort_unstable();
+        assert_eq!(found, expected, "{evaluators} {segments}");
+    }
 }
 
 #[test]

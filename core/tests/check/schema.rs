@@ -58,6 +58,11 @@ fn unreasoned(text: &str) -> String {
     text.replace(r#", "targeting": null"#, "")
 }
 
+/// In the good document's place of its version, and of its rollout's alpha.
+const SEGMENTED: &str = r#""version": 1, "attributes": {"tier": {"header": "x-tier"}}, "segments": {"beta": {"==": [{"var": "tier"}, "beta"]},
+    "half": {"fractional": [{"cat": ["half/", {"var": "targetingKey"}]}, ["in", 1], ["", 1]]}}"#;
+const BY_SEGMENT: &str = r#""alpha": 0.01, "analysis": {"segments": {"alpha": 0.01, "requests": 100}}"#;
+
 /// All documents of the tables, each with what names it.
 fn documents() -> Vec<(String, String)> {
     let rules = lints::RULES.iter().map(|(rule, _)| ((*rule).to_owned(), lints::with_rule(rule)));
@@ -67,9 +72,10 @@ fn documents() -> Vec<(String, String)> {
     let good = unreasoned(findings::GOOD);
     let rows: Vec<_> =
         findings::rows().iter().map(|(from, to, ..)| ((*to).to_owned(), good.replacen(from, to, 1))).collect();
-    let good = std::iter::once(("good".to_owned(), good));
+    let segments = good.replacen(r#""version": 1"#, SEGMENTED, 1).replacen(r#""alpha": 0.01"#, BY_SEGMENT, 1);
+    let good = [("good".to_owned(), good), ("segments".to_owned(), segments)];
     let custom = custom::ROWS.iter().map(|(text, ..)| ((*text).to_owned(), unreasoned(&custom::with(text))));
-    good.chain(custom).chain(rules).chain(flags).chain(errors).chain(rows).collect()
+    good.into_iter().chain(custom).chain(rules).chain(flags).chain(errors).chain(rows).collect()
 }
 
 #[test]

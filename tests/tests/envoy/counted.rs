@@ -24,13 +24,13 @@ const USERS: u32 = 500;
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// What a controller would see of a load: all of it, and the records of its requests.
-async fn observed(envoys: &[Envoy], load_for: usize) -> (FlagCounts, Vec<Record>) {
+pub(crate) async fn observed(envoys: &[Envoy], plan: Plan, load_for: usize) -> (FlagCounts, Vec<Record>) {
     let proxies = envoys.iter().map(|envoy| format!("http://{}", envoy.admin())).collect();
     let settings = ObserverSettings { proxies, timeout: Duration::from_secs(2) };
     let mut observer = Observer::new(&settings, Clock::system(), Directory::default(), Cumulative::default())
         .expect("the addresses are good");
     observer.tick().await;
-    let load = Load::start(Plan::sticky(envoys, USERS, RATE));
+    let load = Load::start(plan);
     requests(&load, load_for).await;
     let records = load.finish().await.expect("all requests end");
     // Histograms are a flush behind counters.
@@ -62,7 +62,7 @@ async fn counters_are_observed_with_the_numbers_that_upstreams_know() {
     let generation = pusher.push(percent(50), &document.to_string());
     let envoys = pusher.proxies(&upstreams, &["counted-1", "counted-2"]).await;
     pusher.applied(2, generation).await;
-    let (flag, records) = observed(&envoys, 1_000).await;
+    let (flag, records) = observed(&envoys, Plan::sticky(&envoys, USERS, RATE), 1_000).await;
     let sides = [("stable", Who::Control, &upstreams.control), ("next", Who::Candidate, &upstreams.candidate)];
     for (variant, who, upstream) in sides {
         let of = |wanted: &dyn Fn(&Record) -> bool| records.iter().filter(|r| r.who == who && wanted(r)).count() as u64;
@@ -143,7 +143,7 @@ async fn scores_are_observed_with_their_sums_and_squares() {
     let generation = pusher.push(percent(50), &document.to_string());
     let envoys = pusher.proxies(&upstreams, &["scores-1", "scores-2"]).await;
     pusher.applied(2, generation).await;
-    let (flag, records) = observed(&envoys, 600).await;
+    let (flag, records) = observed(&envoys, Plan::sticky(&envoys, USERS, RATE), 600).await;
     for (variant, who, value) in [("stable", Who::Control, 0.75), ("next", Who::Candidate, 1.25)] {
         let requests = records.iter().filter(|record| record.who == who).count();
         let score = &flag.variants[variant].scores["quality"];

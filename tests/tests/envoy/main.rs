@@ -15,6 +15,7 @@ mod proxies;
 mod pusher;
 mod pushes;
 mod refused;
+mod segments;
 mod stage;
 mod sticky;
 mod targeting;

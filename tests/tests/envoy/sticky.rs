@@ -18,7 +18,7 @@ const ROUNDS: usize = 4;
 /// Every user comes to every proxy.
 async fn everybody(envoys: &[Envoy], identity: Identity) -> Vec<Record> {
     let proxies = envoys.iter().map(Envoy::ingress).collect();
-    let load = Load::start(Plan { proxies, users: USERS, rate: 2_000.0, path: PATH.to_owned(), identity });
+    let load = Load::start(Plan { proxies, users: USERS, rate: 2_000.0, path: PATH.to_owned(), identity, tiers: &[] });
     let wanted = ROUNDS * usize::try_from(USERS).expect("small");
     poll::until_true("all users have come", Duration::from_secs(60), || load.done() >= wanted).await.expect("in time");
     let complaints = load.complaints();

@@ -12,8 +12,10 @@ use crate::judge::policy::Policy;
 use crate::judge::situation::Situation;
 use crate::observation::{FlagCounts, Observation, ShadowCounts, VariantCounts};
 
-/// So many segments are remembered; a history with more is cut off, by name.
+/// So many segments are remembered; a history with more is cut off, by name. Proxies count fewer, with room for those that came and went.
 const MOST_SEGMENTS: usize = 32;
+
+const _: () = assert!(MOST_SEGMENTS >= weir_core::segment::MAX_SEGMENTS);
 
 /// What is remembered.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -59,8 +61,13 @@ impl Gathered {
             (None, None) => {}
         }
         let Some(policy) = analysis.segments else { return };
-        for (name, variants) in flag.segments.iter().take(MOST_SEGMENTS) {
-            let segment = self.segments.entry(name.clone()).or_insert_with(|| Segment::new(situation.policy));
+        for name in flag.segments.keys().take(MOST_SEGMENTS) {
+            self.segments.entry(name.clone()).or_insert_with(|| Segment::new(situation.policy));
+        }
+        // Idle ones are left out of a tick; their time goes on.
+        let nobody = BTreeMap::new();
+        for (name, segment) in &mut self.segments {
+            let variants = flag.segments.get(name).unwrap_or(&nobody);
             segment.absorb(situation, (analysis, policy), observation, sides(situation, variants, &empty));
         }
     }

@@ -43,11 +43,13 @@ fn reference(operation: &Operation<'_>, findings: &mut Findings) {
     }
 }
 
-/// Evaluators that no flag refers to, not even through others.
+/// Evaluators that no flag and no segment refers to, not even through others.
 pub(super) fn unused(root: &Json, facts: &Facts<'_>, findings: &mut Findings) {
     let mut used: HashSet<&str> = HashSet::new();
     let mut open: Vec<&Json> = Vec::new();
     open.extend(flags(root.field("flags")).iter().filter_map(|flag| flag.json.field("targeting")));
+    let segments = root.field("weir").and_then(|weir| weir.field("segments"));
+    open.extend(entries(segments).into_iter().map(|(_, rule)| rule));
     while let Some(json) = open.pop() {
         match json {
             Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
@@ -65,7 +67,12 @@ pub(super) fn unused(root: &Json, facts: &Facts<'_>, findings: &mut Findings) {
     let root_path = Path::Root;
     let place = root_path.key("$evaluators");
     for (name, _) in entries(root.field("$evaluators")).iter().filter(|(name, _)| !used.contains(name)) {
-        let allowed = format!("a flag with {{\"$ref\": {name:?}}}");
-        findings.add(Code::Unused, &place.key(name).name(), "an evaluator that no flag refers to", allowed);
+        let allowed = format!("a flag or a segment with {{\"$ref\": {name:?}}}");
+        findings.add(
+            Code::Unused,
+            &place.key(name).name(),
+            "an evaluator that no flag and no segment refers to",
+            allowed,
+        );
     }
 }
