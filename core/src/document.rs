@@ -155,6 +155,14 @@ pub struct Rollout {
     pub policy: Policy,
 }
 
+impl Rollout {
+    /// It is judged by segment, so that proxies count by segment for it.
+    #[must_use]
+    pub fn is_by_segment(&self) -> bool {
+        self.policy.analysis.as_ref().is_some_and(|analysis| analysis.segments.is_some())
+    }
+}
+
 /// One step of a rollout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stage {

@@ -99,7 +99,7 @@ impl PlannedRollout {
         Self {
             control: rollout.control.clone(),
             candidate: rollout.candidate.clone(),
-            by_segment: rollout.policy.analysis.as_ref().is_some_and(|analysis| analysis.segments.is_some()),
+            by_segment: rollout.is_by_segment(),
             split: Split::new(&rollout.salt, hashing),
         }
     }

@@ -75,9 +75,7 @@ fn review_segments(hold: &Hold<'_>, state: &RolloutState, (old, new): (&Document
         let meanings = (Meaning::of(old, name), Meaning::of(new, name));
         review.conflicts.extend(hold.measure("segment", name, meanings));
     }
-    let counted =
-        |rollout: &Rollout| rollout.policy.analysis.as_ref().is_some_and(|analysis| analysis.segments.is_some());
-    if counted(hold.old) && hold.rollout.is_some_and(|rollout| !counted(rollout)) {
+    if hold.old.is_by_segment() && hold.rollout.is_some_and(|rollout| !rollout.is_by_segment()) {
         hold.conflict(review, "weir.rollouts", ".analysis.segments", "nothing", "what the proxies count segments by");
     }
 }

@@ -47,6 +47,8 @@ pub const MAX_VARIANTS: usize = 256;
 pub const MAX_OUTPUTS: usize = 200;
 /// The most rollouts of a document: each costs Envoy [`crate::name::stats_per_rollout`] stats.
 pub const MAX_ROLLOUTS: usize = 100;
+/// The most stats that a document's rollouts, counters, scores and segments may cost each proxy: more than a hundred rollouts with every counter and score.
+pub const MAX_STATS: usize = 150_000;
 /// The most stages of a rollout.
 pub const MAX_STAGES: usize = 50;
 /// The most guardrails of a rollout.

@@ -5,12 +5,13 @@ use super::fields::Fields;
 use super::flags::{quoted, variant_names};
 use super::guardrails::{guardrails, inconclusive, longest};
 use super::weir::find;
-use super::{MAX_NAME_BYTES, MAX_ROLLOUTS, MAX_STAGES};
+use super::{MAX_NAME_BYTES, MAX_ROLLOUTS, MAX_STAGES, MAX_STATS};
 use crate::analysis::Analysis;
 use crate::code::Code;
 use crate::document::{Advance, Baseline, Document, Flag, Policy, Rollout, Stage};
 use crate::finding::{Findings, Path};
 use crate::json::Json;
+use crate::name;
 use crate::share::Share;
 use crate::span::Span;
 
@@ -37,6 +38,26 @@ pub(super) fn read(weir: &Fields<'_>, document: &mut Document, findings: &mut Fi
         }
         flag.rollout = rollout;
     }
+    let stats = stats(document);
+    if stats > MAX_STATS {
+        let allowed = format!("at most {MAX_STATS}: fewer rollouts, counters, scores or segments");
+        findings.add(Code::Limit, &path, format_args!("{stats} stats in each proxy"), allowed);
+    }
+}
+
+/// What the document costs each proxy: a rollout counts every counter and score, and both again in each segment if it is judged by them.
+fn stats(document: &Document) -> usize {
+    let (counters, scores) = (document.counters.len(), document.scores.len());
+    let alone = name::stats_per_rollout()
+        .saturating_add(counters.saturating_mul(name::stats_per_counter()))
+        .saturating_add(scores.saturating_mul(name::stats_per_score()));
+    let segments = document.segments.len().saturating_mul(name::stats_per_segment(counters, scores));
+    let costs = document
+        .flags
+        .iter()
+        .filter_map(|flag| flag.rollout.as_ref())
+        .map(|rollout| if rollout.is_by_segment() { alone.saturating_add(segments) } else { alone });
+    costs.fold(0, usize::saturating_add)
 }
 
 fn rollout(

@@ -621,6 +621,36 @@ fn each_finding_has_its_path_and_its_remedy() {
     }
 }
 
+/// Every counter, score and segment, for rollouts of which each costs a proxy 104 + 8 (40 + 126) + 8 (98 + 8 (40 + 120)) stats.
+#[test]
+fn what_a_document_costs_a_proxy_has_an_end() {
+    let many = |of: &str, each: &str| (0..8).map(|i| format!("\"{of}{i}\": {each}")).collect::<Vec<_>>().join(",");
+    let document = |rollouts: usize, analysis: &str| {
+        let of = |each: &str| (0..rollouts).map(|i| format!("\"f{i}\": {each}")).collect::<Vec<_>>().join(",");
+        let outputs: Vec<String> =
+            (0..rollouts).map(|i| format!("\"f{i}\": {{\"requestHeader\": \"x-f{i}\"}}")).collect();
+        format!(
+            r#"{{"flags": {{{flags}}}, "weir": {{"version": 1, "identity": [{{"header": "x-user"}}], "outputs": {{{outputs}}},
+                "counters": {{{counters}}}, "scores": {{{scores}}}, "segments": {{{segments}}}, "rollouts": {{{of}}}}}}}"#,
+            flags = of(r#"{"state": "ENABLED", "variants": {"a": 1, "b": 2}, "defaultVariant": "a"}"#),
+            outputs = outputs.join(","),
+            counters = many("c", r#"{"status": 429}"#),
+            scores = many("s", r#"{"responseHeader": "x-s"}"#),
+            segments = many("g", r#"{"==": [{"var": "targetingKey"}, "u"]}"#),
+            of = of(&format!(r#"{{"control": "a", "candidate": "b", "stages": [{{"weight": "100%"}}]{analysis}}}"#)),
+        )
+    };
+    let by_segment = r#", "analysis": {"segments": {}}"#;
+    assert_eq!(findings(&document(12, by_segment)), []);
+    assert_eq!(findings(&document(100, "")), []);
+    let found: Vec<String> = findings(&document(13, by_segment)).iter().map(ToString::to_string).collect();
+    let stats = 13 * (104 + 8 * (40 + 126) + 8 * (98 + 8 * (40 + 120)));
+    assert_eq!(found.len(), 1, "{found:#?}");
+    for part in ["$.weir.rollouts: ", &format!("found {stats} stats in each proxy, allowed at most 150000")] {
+        assert!(found[0].contains(part), "{part} not in {}", found[0]);
+    }
+}
+
 #[test]
 fn faults_are_all_named_at_once() {
     let text = GOOD
