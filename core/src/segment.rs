@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::bits::Bits;
 use crate::document::{AttributeSource, Document};
-use crate::rule::{Question, Rule, RuleError};
+use crate::rule::{Question, Reached, Rule, RuleError};
 
 /// The most segments of a document: each costs Envoy [`crate::name::stats_per_segment`] stats for a rollout that is judged by them.
 pub const MAX_SEGMENTS: usize = 8;
@@ -20,15 +20,6 @@ pub struct Segment {
     pub name: String,
     /// Who is in it: those for whom the rule is truthy.
     pub rule: Arc<Rule>,
-    pub(crate) alone: Alone,
-}
-
-/// A segment's rule by itself, whatever else the document has.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Alone {
-    pub(crate) rule: Arc<Rule>,
-    /// The attributes that it names.
-    pub(crate) attributes: Vec<String>,
 }
 
 /// Why a rule does not say whether a user is in its segment.
@@ -106,18 +97,22 @@ impl Membership {
 #[derive(Debug, PartialEq)]
 pub struct Meaning<'d> {
     rule: &'d Rule,
-    sources: Vec<(&'d str, Option<&'d AttributeSource>)>,
+    reached: Reached<'d>,
+    /// Of each attribute that it reaches, in their order.
+    sources: Vec<Option<&'d AttributeSource>>,
 }
 
 impl<'d> Meaning<'d> {
     /// Of the document's segment of that name. Its identity and its hashing are the document's own affair.
     #[must_use]
     pub fn of(document: &'d Document, name: &str) -> Option<Self> {
-        let Alone { rule, attributes } = &document.segments.iter().find(|segment| segment.name == name)?.alone;
-        let source = |name: &String| {
+        let rule = &*document.segments.iter().find(|segment| segment.name == name)?.rule;
+        let reached = rule.reached();
+        let source = |name: &&str| {
             let slot = document.attributes.iter().position(|other| other == name)?;
             document.sources.get(slot)?.as_ref()
         };
-        Some(Self { rule, sources: attributes.iter().map(|name| (name.as_str(), source(name))).collect() })
+        let sources = reached.attributes.iter().map(source).collect();
+        Some(Self { rule, reached, sources })
     }
 }

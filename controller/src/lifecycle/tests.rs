@@ -187,6 +187,24 @@ fn what_may_follow_while_users_are_on_a_candidate() {
     }
 }
 
+/// Sixty evaluators, each of which refers twice to the next: 2^60 ways lead to the last.
+#[test]
+fn evaluators_that_refer_to_each_other_many_times_are_compared_once() {
+    let of = |last: &str| {
+        let mut evaluators = json!({ "e60": { "==": [{ "var": "tier" }, last] } });
+        for i in 0..60 {
+            let next = json!({ "$ref": format!("e{}", i + 1) });
+            evaluators[format!("e{i}")] = json!({ "or": [next.clone(), next] });
+        }
+        let segment = json!({ "$ref": "e0" });
+        document(&changed(&[("/$evaluators", evaluators), ("/weir/segments/beta", segment)]))
+    };
+    let running = state(Phase::Running { stage: 0 });
+    assert_eq!(review(&of("beta"), &of("beta"), &running), Review::default());
+    let conflicts = review(&of("beta"), &of("gamma"), &running).conflicts;
+    assert_eq!(conflicts.iter().map(|finding| finding.path.as_str()).collect::<Vec<_>>(), ["$.weir.segments.beta"]);
+}
+
 #[test]
 fn a_killed_attempt_is_still_an_attempt() {
     let mut states = state(Phase::Running { stage: 0 });

@@ -10,22 +10,18 @@ use crate::code::Code;
 use crate::finding::Findings;
 use crate::json::Json;
 use crate::rule::Compiler;
-use crate::segment::{Alone, MAX_SEGMENTS, Segment};
+use crate::segment::{MAX_SEGMENTS, Segment};
 
 /// Reads the segments of a document with the compiler of its flags, so that their rules count towards its limits and its attributes.
 pub(super) fn read<'d>(root: &Fields<'d>, compiler: &mut Compiler<'d>, findings: &mut Findings) -> Vec<Segment> {
     let Some(weir) = root.get("weir") else { return Vec::new() };
     let path = root.path.key("weir");
     let good = Fields::open(weir, &path).map(|weir| names(&weir, findings)).unwrap_or_default();
-    let (path, evaluators) = (path.key("segments"), entries(root.get("$evaluators")));
+    let path = path.key("segments");
     let mut segments = Vec::with_capacity(good.len());
     for (name, json) in entries(weir.field("segments")).into_iter().filter(|(name, _)| good.iter().any(|n| n == name)) {
         match compiler.rule(json) {
-            Ok(rule) => segments.extend(alone(json, &evaluators).map(|alone| Segment {
-                name: name.to_owned(),
-                rule: Arc::new(rule),
-                alone,
-            })),
+            Ok(rule) => segments.push(Segment { name: name.to_owned(), rule: Arc::new(rule) }),
             Err(refusal) => refuse(&refusal, &path.key(name), findings),
         }
     }
@@ -41,11 +37,4 @@ fn names(weir: &Fields<'_>, findings: &mut Findings) -> Vec<String> {
         findings.add(Code::Value, path, json, "a rule: {OPERATOR: [OPERAND, ...]}");
         None
     })
-}
-
-/// Attributes are numbered within the document; by itself a rule has numbers that no other rule moves. What was compiled once can be again.
-fn alone(json: &Json, evaluators: &[(&str, &Json)]) -> Option<Alone> {
-    let mut compiler = Compiler::new(evaluators.iter().copied());
-    let rule = compiler.rule(json).ok()?;
-    Some(Alone { rule: Arc::new(rule), attributes: compiler.attributes() })
 }

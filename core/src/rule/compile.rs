@@ -210,13 +210,15 @@ impl<'d> Compiler<'d> {
             return Err(Refusal::Circle(circle));
         }
         let Some(json) = self.evaluators.get(name).copied() else {
-            return Ok(Arc::new(Evaluator { node: Node::Unknown("$ref".into()), height: 1, needs_time: false }));
+            let (node, height, needs_time) = (Node::Unknown("$ref".into()), 1, false);
+            return Ok(Arc::new(Evaluator { name: name.into(), body: place.body, node, height, needs_time }));
         };
         self.open.push(name);
         let outside = std::mem::take(&mut self.needs_time);
         let node = self.build(json, place.below())?;
         self.open.pop();
-        let shared = Arc::new(Evaluator { height: node.height(), node, needs_time: self.needs_time });
+        let (height, needs_time) = (node.height(), self.needs_time);
+        let shared = Arc::new(Evaluator { name: name.into(), body: place.body, node, height, needs_time });
         self.needs_time |= outside;
         self.compiled.insert((name, place.body), Arc::clone(&shared));
         Ok(shared)

@@ -5,6 +5,7 @@
 //! - `node`: a compiled rule; `compile`, `fold`: from JSON to it; `set`: constant lists
 //! - `eval`: one evaluation, within a bounded amount of work; `condition`: what is only true or false; `look`: `var`; `laid`: a context by numbers
 //! - `operators`, `lists`: what the operators do
+//! - `reach`: what a rule names
 //! - `fractional`, `cbor`: users into buckets; `semver`: versions
 
 pub(crate) mod cbor;
@@ -20,6 +21,7 @@ mod look;
 mod node;
 mod number;
 mod operators;
+mod reach;
 mod semver;
 pub(crate) mod set;
 #[cfg(test)]
@@ -33,6 +35,7 @@ pub use node::Attribute;
 pub use value::Value;
 
 pub(crate) use compile::{Compiler, Refusal, operation};
+pub(crate) use reach::Reached;
 
 use crate::document::Hashing;
 use crate::json::Json;
@@ -53,7 +56,7 @@ pub(crate) fn is_version_operator(text: &str) -> bool {
     semver::Operator::parse(text).is_some()
 }
 
-/// A compiled rule.
+/// A compiled rule. Equal rules name the same evaluators, which may say something else in another document.
 #[derive(Debug, PartialEq)]
 pub struct Rule {
     node: Node,
@@ -177,6 +180,11 @@ impl Rule {
         item: Value<'a>,
     ) -> Result<Value<'a>, RuleError> {
         eval::evaluate(&self.node, question, &Scope::Datum(item), owned)
+    }
+
+    /// What it names.
+    pub(crate) fn reached(&self) -> Reached<'_> {
+        Reached::from(&self.node)
     }
 
     /// Evaluates the rule.

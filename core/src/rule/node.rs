@@ -9,14 +9,22 @@ use super::semver::{Operator, Version};
 use super::set::Hashed;
 use crate::json::Json;
 
-/// A name that rules ask the context for, numbered once for the whole document.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A name that rules ask the context for, numbered once for the whole document. Equal by name: in another document it may have another number.
+#[derive(Clone, Debug)]
 pub struct Attribute {
     /// Its name: the first part of a `var`'s path.
     pub name: Cow<'static, str>,
     /// Its number among the document's attributes.
     pub slot: usize,
 }
+
+impl PartialEq for Attribute {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Attribute {}
 
 /// One step of a computation.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,12 +63,22 @@ pub(crate) enum Node {
 /// What `sem_ver` compares with.
 pub(crate) type Wanted = (Operator, Version<'static>);
 
-/// A compiled evaluator, with the height of its tree: its depth at the place that refers to it must stay within the limit.
-#[derive(Debug, PartialEq)]
+/// A compiled evaluator, with the height of its tree: its depth at the place that refers to it must stay within the limit. Equal by name and
+/// place: many ways may lead to one, so what evaluators say is compared once each ([`super::reach::Reached`]), not wherever they are referred to.
+#[derive(Debug)]
 pub(crate) struct Evaluator {
+    pub(crate) name: Box<str>,
+    /// It is referred to from within a list operator's body.
+    pub(crate) body: bool,
     pub(crate) node: Node,
     pub(crate) height: usize,
     pub(crate) needs_time: bool,
+}
+
+impl PartialEq for Evaluator {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name && self.body == other.body
+    }
 }
 
 /// Where a `var` looks.
