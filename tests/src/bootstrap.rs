@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 
 use crate::parts;
+use crate::port::Port;
 
 /// Which template, and what only it needs.
 #[derive(Clone, Debug)]
@@ -43,15 +44,15 @@ pub struct Site {
     pub initial_fetch_timeout: Option<&'static str>,
 }
 
-/// Ports to listen on; 0 lets the kernel choose.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// Ports to listen on.
+#[derive(Debug)]
 pub struct Ports {
     /// The admin interface.
-    pub admin: u16,
+    pub admin: Port,
     /// Users.
-    pub ingress: u16,
+    pub ingress: Port,
     /// The read-only statistics.
-    pub stats: u16,
+    pub stats: Port,
 }
 
 /// A file of `envoy-config/` as a value.
@@ -68,21 +69,21 @@ pub fn template(name: &str) -> Result<Value> {
 ///
 /// # Errors
 /// The template lacks a place that something must be put into.
-pub fn bootstrap(site: &Site, ports: Ports) -> Result<Value> {
+pub fn bootstrap(site: &Site, ports: &Ports) -> Result<Value> {
     let name = match &site.template {
         Template::Static { .. } => "static.yaml",
         Template::EcdsGrpc { .. } => "ecds-grpc.yaml",
     };
     let mut value = template(name)?;
     *at(&mut value, "/node/id")? = json!(site.node);
-    *at(&mut value, "/admin/address/socket_address/port_value")? = json!(ports.admin);
-    for (listener, port) in [("ingress", ports.ingress), ("stats", ports.stats)] {
+    *at(&mut value, "/admin/address/socket_address/port_value")? = json!(ports.admin.number());
+    for (listener, port) in [("ingress", &ports.ingress), ("stats", &ports.stats)] {
         let listener = named(&mut value, "/static_resources/listeners", listener)?;
-        *at(listener, "/address/socket_address/port_value")? = json!(port);
+        *at(listener, "/address/socket_address/port_value")? = json!(port.number());
     }
     cluster(&mut value, "control", site.control)?;
     cluster(&mut value, "candidate", site.candidate)?;
-    cluster(&mut value, "admin", SocketAddr::from(([127, 0, 0, 1], ports.admin)))?;
+    cluster(&mut value, "admin", ports.admin.address())?;
     put_template(site, &mut value)?;
     let wasm = site.wasm.to_str().context("the filter's path is not UTF-8")?;
     put(&mut value, "filename", &json!(wasm))?;

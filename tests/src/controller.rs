@@ -14,6 +14,7 @@ use weir_controller::report::{ProxyStatus, Status};
 
 use crate::document::FLAG;
 use crate::http::Answer;
+use crate::port::Port;
 use crate::process::Child;
 use crate::{http, parts, poll};
 
@@ -39,19 +40,18 @@ pub struct Controller {
     child: Option<Child>,
     directory: TempDir,
     setup: Setup,
-    api: SocketAddr,
-    xds: SocketAddr,
+    api: Port,
+    xds: Port,
 }
 
 impl Controller {
-    /// A controller that does not run yet, with ports reserved for it: proxies need the one, and it needs the others' addresses.
+    /// A controller that does not run yet, with ports held for it: proxies need the one, and it needs the others' addresses.
     ///
     /// # Errors
     /// No directory or port can be had.
     pub fn new(setup: Setup) -> Result<Self> {
         let directory = tempfile::Builder::new().prefix("weir-controller-").tempdir()?;
-        let [api, xds] = free_ports()?;
-        Ok(Self { child: None, directory, setup, api, xds })
+        Ok(Self { child: None, directory, setup, api: Port::hold()?, xds: Port::hold()? })
     }
 
     /// Starts it, for the first time or again, and waits until both its ports listen.
@@ -85,8 +85,8 @@ impl Controller {
             "database = {:?}\ntick = {tick:?}\n[api]\nlisten = \"{}\"\n[xds]\nlisten = \"{}\"\nresource = \"weir\"\n\
              [filter]\nwasm = {wasm:?}\nfailure_policy = \"fail_reload\"\nvm_id = \"weir\"\n",
             self.database(),
-            self.api,
-            self.xds
+            self.api.address(),
+            self.xds.address()
         );
         for admin in proxies {
             // Writing to a string cannot fail.
@@ -117,13 +117,13 @@ impl Controller {
     /// Where proxies get their configuration.
     #[must_use]
     pub const fn xds(&self) -> SocketAddr {
-        self.xds
+        self.xds.address()
     }
 
     /// Where the API is.
     #[must_use]
     pub const fn api(&self) -> SocketAddr {
-        self.api
+        self.api.address()
     }
 
     /// Its directory.
@@ -151,7 +151,7 @@ impl Controller {
     /// # Errors
     /// No answer.
     pub async fn try_call(&self, verb: &str, body: &Value) -> Result<Answer> {
-        http::post(self.api, &format!("/api/v1/{verb}"), body).await
+        http::post(self.api(), &format!("/api/v1/{verb}"), body).await
     }
 
     /// A verb on the flag `checkout`, without more.
@@ -175,7 +175,7 @@ impl Controller {
     /// # Errors
     /// No answer, one that is not 200, or one of another shape.
     pub async fn status(&self) -> Result<Status> {
-        http::get(self.api, "/api/v1/status").await?.good()?.json()
+        http::get(self.api(), "/api/v1/status").await?.good()?.json()
     }
 
     /// Waits until the status is as wanted, and gives it.
@@ -212,12 +212,4 @@ impl Controller {
         command.args(arguments).current_dir(self.directory.path()).kill_on_drop(true);
         Ok(command.output().await?)
     }
-}
-
-/// Two ports that were free just now. A proxy's bootstrap must name the controller's port and the controller's settings the proxies', so
-/// one side has to know before it listens.
-fn free_ports() -> Result<[SocketAddr; 2]> {
-    let first = std::net::TcpListener::bind(("127.0.0.1", 0))?;
-    let second = std::net::TcpListener::bind(("127.0.0.1", 0))?;
-    Ok([first.local_addr()?, second.local_addr()?])
 }

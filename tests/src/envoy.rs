@@ -10,6 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::bootstrap::{Ports, Site, bootstrap};
+use crate::port::Port;
 use crate::process::Child;
 use crate::{http, parts, poll};
 
@@ -33,7 +34,8 @@ impl Envoy {
     /// It did not become ready; with the end of its log.
     pub async fn start(site: Site) -> Result<Self> {
         let directory = tempfile::Builder::new().prefix("weir-envoy-").tempdir()?;
-        let mut envoy = Self { child: None, site, directory, ports: Ports::default() };
+        let ports = Ports { admin: Port::hold()?, ingress: Port::hold()?, stats: Port::hold()? };
+        let mut envoy = Self { child: None, site, directory, ports };
         envoy.start_again().await?;
         Ok(envoy)
     }
@@ -43,45 +45,33 @@ impl Envoy {
     /// # Errors
     /// It did not become ready; with the end of its log.
     pub async fn start_again(&mut self) -> Result<()> {
-        let bootstrap = bootstrap(&self.site, self.ports)?;
+        let bootstrap = bootstrap(&self.site, &self.ports)?;
         let file = self.directory.path().join("bootstrap.json");
-        let admin = self.directory.path().join("admin");
-        // The last run's address must not be taken for this one's.
-        let _ = std::fs::remove_file(&admin);
         std::fs::write(&file, serde_json::to_vec_pretty(&bootstrap)?)?;
         let mut command = Command::new(parts::envoy()?);
-        command.arg("-c").arg(&file).arg("--admin-address-path").arg(&admin);
+        command.arg("-c").arg(&file);
         // Hot restart is what would make several Envoys on one machine trip over each other.
         command.args(["--disable-hot-restart", "--concurrency", WORKERS, "--log-level", "warning"]);
         let mut child = Child::start(&self.site.node, command, &self.log())?;
-        match self.settle(&mut child, &admin).await {
-            Ok(ports) => self.ports = ports,
-            Err(error) => bail!("{error:#}\n{}", child.last_words()),
+        if let Err(error) = self.settled(&mut child).await {
+            bail!("{error:#}\n{}", child.last_words());
         }
         self.child = Some(child);
         Ok(())
     }
 
-    async fn settle(&self, child: &mut Child, admin_file: &std::path::Path) -> Result<Ports> {
-        let read = || std::fs::read_to_string(admin_file).ok().and_then(|text| text.parse::<SocketAddr>().ok());
-        let alive = |child: &mut Child| if child.runs() { Ok(()) } else { bail!("{} ended", self.site.node) };
-        let admin = poll::until("the admin interface listens", READY, || {
-            let address = alive(child).map(|()| read()).transpose();
-            std::future::ready(address)
+    async fn settled(&self, child: &mut Child) -> Result<()> {
+        let ready = poll::until("Envoy is ready", READY, || {
+            let runs = child.runs();
+            async move {
+                if !runs {
+                    return Some(Err(anyhow::anyhow!("{} ended", self.site.node)));
+                }
+                let answer = http::get(self.admin(), "/ready").await.ok();
+                answer.is_some_and(|answer| answer.status == 200).then_some(Ok(()))
+            }
         });
-        let admin = admin.await??;
-        poll::until("Envoy is ready", READY, || async {
-            http::get(admin, "/ready").await.ok().filter(|answer| answer.status == 200)
-        })
-        .await?;
-        let listeners: Value = http::get(admin, "/listeners?format=json").await?.good()?.json()?;
-        let port = |name: &str| -> Result<u16> {
-            let statuses = listeners["listener_statuses"].as_array().context("no listeners")?;
-            let status = statuses.iter().find(|s| s["name"] == name).with_context(|| format!("no listener {name}"))?;
-            let port = status["local_address"]["socket_address"]["port_value"].as_u64();
-            Ok(u16::try_from(port.context("no port")?)?)
-        };
-        Ok(Ports { admin: admin.port(), ingress: port("ingress")?, stats: port("stats")? })
+        ready.await?
     }
 
     /// SIGKILL, and waits until it is gone.
@@ -116,20 +106,20 @@ impl Envoy {
 
     /// The admin interface.
     #[must_use]
-    pub fn admin(&self) -> SocketAddr {
-        SocketAddr::from(([127, 0, 0, 1], self.ports.admin))
+    pub const fn admin(&self) -> SocketAddr {
+        self.ports.admin.address()
     }
 
     /// Where users come in.
     #[must_use]
-    pub fn ingress(&self) -> SocketAddr {
-        SocketAddr::from(([127, 0, 0, 1], self.ports.ingress))
+    pub const fn ingress(&self) -> SocketAddr {
+        self.ports.ingress.address()
     }
 
-    /// The read-only listener for statistics. It reaches the admin interface from the second start on only, when that one's port is known.
+    /// The read-only listener for statistics.
     #[must_use]
-    pub fn stats_listener(&self) -> SocketAddr {
-        SocketAddr::from(([127, 0, 0, 1], self.ports.stats))
+    pub const fn stats_listener(&self) -> SocketAddr {
+        self.ports.stats.address()
     }
 
     /// All counters and gauges whose name matches the regular expression, by raw name.

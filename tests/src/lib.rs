@@ -6,6 +6,7 @@
 //! | `process` | a child process that does not outlive its handle, its log, and the signals that end a program |
 //! | `poll` | waiting for a condition until a deadline |
 //! | `parts` | where the built parts are: Envoy, filter, controller, Prometheus |
+//! | `port` | a port that is known before anybody listens, and nobody else's meanwhile |
 //! | `http` | one request over a connection of its own |
 //! | `server` | an HTTP server for whoever answers |
 //! | `canned` | a small server that says what it is told to: in the place of an exporter, or of a webhook |
@@ -36,6 +37,7 @@ pub mod http;
 pub mod load;
 pub mod parts;
 pub mod poll;
+pub mod port;
 pub mod process;
 pub mod prometheus;
 pub mod server;

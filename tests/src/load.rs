@@ -324,6 +324,7 @@ fn millis(rate: f64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::port::Port;
     use crate::upstream::{Faults, Upstream};
 
     fn plan(upstreams: &[&Upstream], rate: f64) -> Plan {
@@ -358,9 +359,9 @@ mod tests {
     async fn ordered_faults_are_told_from_failures_and_a_slow_answer_does_not_slow_the_load() {
         let upstream = Upstream::start("control", "x-user-id").await.expect("control");
         upstream.order(Faults { errors: 1.0, latency: Duration::from_millis(300), ..Faults::default() });
-        let gone = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port");
+        let nobody = Port::hold().expect("a port");
         let mut both = plan(&[&upstream], 500.0);
-        both.proxies.push(gone);
+        both.proxies.push(nobody.address());
         let load = Load::start(both);
         poll::until_true("200 sent", Duration::from_secs(10), || load.sent() >= 200).await.expect("in time");
         let complaints = load.complaints();

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use tempfile::TempDir;
 
+use crate::port::Port;
 use crate::process::Child;
 use crate::{http, parts, poll};
 
@@ -16,7 +17,7 @@ const READY: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct Prometheus {
     child: Child,
-    address: SocketAddr,
+    port: Port,
     _directory: TempDir,
 }
 
@@ -33,8 +34,9 @@ impl Prometheus {
              scrape_configs: [ {{ job_name: test, static_configs: [ {{ targets: [ '{target}' ] }} ] }} ]\n"
         );
         std::fs::write(&config, text)?;
-        // It can't tell a port of the kernel's choice, so one is chosen for it.
-        let address = std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?;
+        // It can't tell a port of the kernel's choice, so one is held for it.
+        let port = Port::hold()?;
+        let address = port.address();
         let mut command = Command::new(parts::prometheus()?);
         command.arg(format!("--config.file={}", config.display()));
         command.arg(format!("--storage.tsdb.path={}", directory.path().join("data").display()));
@@ -47,13 +49,13 @@ impl Prometheus {
         if let Err(error) = ready.await {
             bail!("{error:#}; it runs: {}\n{}", child.runs(), child.last_words());
         }
-        Ok(Self { child, address, _directory: directory })
+        Ok(Self { child, port, _directory: directory })
     }
 
     /// Where it answers.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
-        self.address
+        self.port.address()
     }
 
     /// The process, to make it hang.

@@ -189,7 +189,7 @@ mod tests {
     use std::net::SocketAddr;
 
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpSocket};
 
     use super::*;
     use crate::ask::sources::address;
@@ -253,8 +253,11 @@ mod tests {
     async fn what_hangs_is_unknown_in_its_time_and_keeps_nobody_waiting() {
         let vector = r#"{"status":"success","data":{"resultType":"vector","result":[{"value":[1,"0.5"]}]}}"#;
         let (good, hangs) = (server(Some(vector)).await, server(None).await);
-        let gone = TcpListener::bind(("127.0.0.1", 0)).await.unwrap().local_addr().unwrap();
-        let webhooks = [("hangs", hangs), ("gone", gone)].map(|(name, here)| (name.to_owned(), endpoint(here)));
+        // Bound and never listening: connections are refused, and nobody else is given the port.
+        let gone = TcpSocket::new_v4().unwrap();
+        gone.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let webhooks = [("hangs", hangs), ("gone", gone.local_addr().unwrap())]
+            .map(|(name, here)| (name.to_owned(), endpoint(here)));
         let sources = Arc::new(Sources { prometheus: Some(endpoint(good)), webhooks: webhooks.into() });
         let webhook = |name: &str| question(name, Source::Webhook(name.to_owned()));
         let asked = vec![

@@ -6,17 +6,13 @@ use weir_core::name::TAGS;
 use weir_tests::bootstrap::{self, Template};
 use weir_tests::document::{self, HEADER, PATH};
 use weir_tests::envoy::Envoy;
+use weir_tests::port::Port;
 use weir_tests::{http, parts};
 
 use crate::stage::Upstreams;
 
 fn static_template() -> Template {
     Template::Static { configuration: document::checkout().to_string() }
-}
-
-fn nobody_listens() -> std::net::SocketAddr {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("its address")
 }
 
 #[test]
@@ -99,7 +95,8 @@ fn weir_lines(metrics: &str) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ecds_without_a_controller_serves_control_and_counts_that_there_is_no_snapshot() {
     let upstreams = Upstreams::start().await;
-    let mut site = upstreams.site("ecds", Template::EcdsGrpc { controller: nobody_listens() });
+    let nobody = Port::hold().expect("a port");
+    let mut site = upstreams.site("ecds", Template::EcdsGrpc { controller: nobody.address() });
     site.initial_fetch_timeout = Some("0.1s");
     let envoy = Envoy::start(site).await.expect("Envoy starts");
     let answer = http::get(envoy.ingress(), PATH).await.expect("an answer");
@@ -111,8 +108,6 @@ async fn ecds_without_a_controller_serves_control_and_counts_that_there_is_no_sn
 async fn the_statistics_listener_only_reads() {
     let upstreams = Upstreams::start().await;
     let mut envoy = Envoy::start(upstreams.site("static", static_template())).await.expect("Envoy starts");
-    envoy.kill();
-    envoy.start_again().await.expect("Envoy starts again, and its listener knows the admin port");
     let listener = envoy.stats_listener();
     for (path, status) in [
         ("/server_info", 200),
