@@ -319,3 +319,34 @@ fn a_controller_takes_orders_and_goes_on_after_sigkill() {
     assert_eq!(controller.child.wait().unwrap().code(), Some(0));
     assert!(!controller.ready.exists());
 }
+
+#[test]
+fn a_reader_who_has_read_enough_changes_nothing_about_what_was_found() {
+    let directory = tempfile::tempdir().unwrap();
+    let [good, bad] = [("good.json", GOOD), ("bad.json", BAD)].map(|(name, text)| file(directory.path(), name, text));
+    for (arguments, status) in [
+        (&["validate", "--schema"][..], 0),
+        (&["validate", &good], 0),
+        (&["validate", &bad], 1),
+        (&["validate", "--json", &bad], 1),
+        (&["validate", "--explain", "all"], 0),
+        (&["eval", &good, "--flag", "checkout", "--context", "{}", "--explain"], 0),
+        (&["eval", &good, "--flag", "nobody", "--context", "{}", "--json"], 1),
+        (&["export", "--flagd", &good], 0),
+        (&["diff", &good, &good], 0),
+        (&["calc", "wilson", r#"{"seen": [3, 25]}"#], 0),
+    ] {
+        // Both ends are closed before the verb begins.
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = weir(arguments).stdout(writer).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(status), "{arguments:?}: {said}");
+        assert!(!said.contains("pipe"), "{arguments:?}: {said}");
+    }
+    // A disk that is full is another matter.
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = weir(&["validate", "--schema"]).stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8(output.stderr).unwrap().starts_with("weir: standard output: "));
+}

@@ -239,3 +239,28 @@ fn diff_says_who_moves_exactly_and_by_name() {
     assert!(code == 1 && err.contains("bad.txt:2"), "{err}");
     assert_eq!(run(&["diff", &old, "-"], "{").0, 1);
 }
+
+#[test]
+fn diff_says_of_a_rule_that_is_too_much_to_take_apart_that_nothing_can_be_told() {
+    let directory = tempfile::tempdir().unwrap();
+    // Sixty evaluators, each of which refers twice to the next.
+    let written = |name: &str, last: &str| {
+        let evaluators: Vec<String> = (0..60)
+            .map(|level| {
+                format!(r#""e{level}": {{"and": [{{"$ref": "e{next}"}}, {{"$ref": "e{next}"}}]}}"#, next = level + 1)
+            })
+            .chain([format!(r#""e60": {{"==": [{{"var": "country"}}, "{last}"]}}"#)])
+            .collect();
+        let text = DOCUMENT.replacen('{', &format!(r#"{{"$evaluators": {{{}}}, "#, evaluators.join(", ")), 1);
+        let text = text.replace(r#"{">=": [{"var": "$flagd.timestamp"}, 1790000000]}"#, r#"{"$ref": "e0"}"#);
+        file(directory.path(), name, &text)
+    };
+    let (old, new) = (written("old.json", "NZ"), written("new.json", "AU"));
+    let users = file(directory.path(), "users.txt", "{\"targetingKey\": \"carol\", \"country\": \"DE\"}\n");
+    let expected = "~ $.$evaluators.e60[\"==\"][1] \"NZ\" -> \"AU\"\n\
+                    night: who moves can't be told (the rule is too much to take apart: give a list of users).\n";
+    assert_eq!(run(&["diff", &old, &new], ""), (0, expected.to_owned(), String::new()));
+    let named = format!("{expected}  of the 1 users of the list 0 move\n");
+    assert_eq!(run(&["diff", &old, &new, "--users", &users], ""), (0, named, String::new()));
+    assert_eq!(run(&["diff", &old, &old], ""), (0, "nothing changes, and nobody moves.\n".to_owned(), String::new()));
+}

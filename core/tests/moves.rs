@@ -9,7 +9,7 @@ use weir_core::check::check;
 use weir_core::document::Document;
 use weir_core::evaluate::FlagSet;
 use weir_core::json::Json;
-use weir_core::moves::{Case, Outcome, Side, moves};
+use weir_core::moves::{Case, Comparison, Outcome, Side};
 use weir_core::served::Served;
 use weir_core::share::Share;
 use weir_core::snapshot::{FlagState, State};
@@ -49,9 +49,13 @@ fn document(rule: &Value, hashing: &str, rollout: bool) -> String {
     document.to_string()
 }
 
+fn moves(old: &Whole, new: &Whole) -> Vec<Case> {
+    Comparison::new(old.side(), new.side()).moves("f")
+}
+
 fn between(old: &Value, new: &Value) -> Vec<Case> {
     let (old, new) = (document(old, "flagd-v3", false), document(new, "flagd-v3", false));
-    moves(&Whole::new(&old, 0).side(), &Whole::new(&new, 0).side(), "f")
+    moves(&Whole::new(&old, 0), &Whole::new(&new, 0))
 }
 
 /// Conditions, whether keyless, and flows as (from, to, numerator, bits of the denominator).
@@ -148,7 +152,7 @@ fn conditions_make_cases() {
 #[test]
 fn a_rollout_that_is_raised_moves_the_users_between() {
     let text = document(&Value::Null, "flagd-v3", true);
-    let cases = moves(&Whole::new(&text, 10_000).side(), &Whole::new(&text, 50_000).side(), "f");
+    let cases = moves(&Whole::new(&text, 10_000), &Whole::new(&text, 50_000));
     let moved = (5 * SPACE).div_ceil(100) - SPACE.div_ceil(100);
     check_cases(&cases, &[(vec![], false, vec![("a", "b", moved, 32)]), (vec![], true, vec![])]);
     assert_eq!(cases[0].flows[0].share.percent(), "4.00 %");
@@ -173,6 +177,67 @@ fn what_can_not_be_told_is_said_to_be_so() {
     );
 }
 
+/// Flags `f` and `f1` and so on of this rule, beside evaluators.
+fn referring(flags: usize, rule: &Value, evaluators: impl IntoIterator<Item = (String, Value)>) -> Whole {
+    let mut whole: Value = serde_json::from_str(&document(rule, "flagd-v3", false)).unwrap();
+    for (name, evaluator) in evaluators {
+        whole["$evaluators"][name] = evaluator;
+    }
+    for flag in 1..flags {
+        whole["flags"][format!("f{flag}")] = whole["flags"]["f"].clone();
+    }
+    Whole::new(&whole.to_string(), 0)
+}
+
+/// Sixty evaluators, each of which refers twice to the next: written out, 2^60 parts.
+fn doubling(flags: usize, last: &str) -> Whole {
+    let reference = |level: usize| json!({ "$ref": format!("e{level}") });
+    let evaluator = |level: usize| json!({ "and": [reference(level + 1), reference(level + 1)] });
+    let all = (0..60).map(evaluator).chain([json!({ "==": [{ "var": "country" }, last] })]);
+    let named = all.enumerate().map(|(level, evaluator)| (format!("e{level}"), evaluator));
+    referring(flags, &json!({ "if": [reference(0), "b"] }), named)
+}
+
+/// Splits of splits: each bucket of the one before is split again by other bytes.
+fn nested(weights: [i64; 2]) -> Whole {
+    let split = |salt: &str, inner: &Value| {
+        let mut operands = vec![json!({ "cat": [salt, { "var": "targetingKey" }] })];
+        operands.extend((0..100).map(|bucket| json!([inner, weights[bucket % 2]])));
+        json!({ "fractional": operands })
+    };
+    let named = ["x", "y", "z"].map(|name| (name.to_owned(), split(name, &json!({ "$ref": format!("{name}{name}") }))));
+    let last = ["xx", "yy", "zz"].into_iter().zip([json!({ "$ref": "y" }), json!({ "$ref": "z" }), json!("b")]);
+    referring(1, &json!({ "$ref": "x" }), named.into_iter().chain(last.map(|(name, rule)| (name.to_owned(), rule))))
+}
+
+fn assert_untold(cases: &[Case]) {
+    let [case] = cases else { panic!("{cases:?}") };
+    assert!(case.conditions.is_empty() && !case.keyless && case.flows.is_empty(), "{case:?}");
+    assert!(case.unknown.as_ref().is_some_and(|why| why.ends_with("give a list of users")), "{case:?}");
+}
+
+#[test]
+fn what_is_too_much_to_take_apart_is_said_to_be_so_in_time() {
+    // Evaluators, and many flags that refer to them.
+    let (old, new) = (doubling(300, "NZ"), doubling(300, "AU"));
+    let comparison = Comparison::new(old.side(), new.side());
+    for flag in ["f".to_owned()].into_iter().chain((1..300).map(|flag| format!("f{flag}"))) {
+        assert_untold(&comparison.moves(&flag));
+    }
+    assert_eq!(moves(&old, &old), [], "a flag of which nothing is different needs no tree");
+    // Without any evaluator: each `if` of the `or` stands behind each end of the one before.
+    let asked = |of: usize| {
+        let further = json!({ "if": [{ "var": format!("y{of}") }, null, 0] });
+        json!({ "if": [{ "var": format!("x{of}") }, false, further] })
+    };
+    let many = |last: &str| {
+        let all: Vec<Value> = (0..40).map(asked).chain([Value::from(last)]).collect();
+        json!({ "or": all })
+    };
+    assert_untold(&between(&many("b"), &many("c")));
+    assert_untold(&moves(&nested([1, 2]), &nested([2, 1])));
+}
+
 #[test]
 fn an_exported_rollout_moves_nobody() {
     for rule in [
@@ -188,7 +253,7 @@ fn an_exported_rollout_moves_nobody() {
             let mut plain: Value = serde_json::from_str(&exported.compact()).unwrap();
             plain["weir"] = json!({ "version": 1, "hashing": hashing });
             let new = Whole::new(&plain.to_string(), 0);
-            assert_eq!(moves(&old.side(), &new.side(), "f"), [], "{rule} {plain}");
+            assert_eq!(moves(&old, &new), [], "{rule} {plain}");
         }
     }
 }
@@ -240,7 +305,7 @@ proptest! {
         let hashing = if v3 { "flagd-v3" } else { "flagd-v2" };
         let old = Whole::new(&document(&old, hashing, rollout), weights.0);
         let new = Whole::new(&document(&new, hashing, rollout), weights.1);
-        let cases = moves(&old.side(), &new.side(), "f");
+        let cases = moves(&old, &new);
         for (country, holds) in [("NZ", true), ("AU", false)] {
             let counts = counted(&old, &new, country, 4_000);
             let case = cases.iter().find(|case| !case.keyless && case.conditions.iter().all(|(_, value)| *value == holds));

@@ -103,7 +103,7 @@ pub(super) async fn diff(
 
 async fn compared(sides: [(Asking, Rollouts); 2], users: Option<Users>) -> Answer {
     apart(move || {
-        let [old, new] = sides.map(|(side, state)| Compared::new(side.text, side.document, state));
+        let [old, new] = sides.map(|(side, state)| Compared::new(&side.text, side.document, state));
         serde_json::to_value(diff::diff(&old?, &new?, users.as_ref()))
     })
     .await

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use weir_core::check::{Code, Finding};
 
+use super::out;
 use super::reading::{self, Checked};
 use super::study_args::DiffArgs;
 use super::verbs::refused;
@@ -19,9 +20,9 @@ pub(super) fn compare(args: &DiffArgs, as_json: bool) -> anyhow::Result<ExitCode
         (Err(failure), ..) | (_, Err(failure), _) | (.., Err(failure)) => return Ok(refused(&failure, as_json)),
     };
     if as_json {
-        println!("{}", serde_json::to_string(&found)?);
+        out::line(serde_json::to_string(&found)?)?;
     } else {
-        print!("{}", moved::text(&found));
+        out::whole(moved::text(&found))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -32,7 +33,7 @@ fn compared(file: &std::path::Path, state: Option<&str>) -> anyhow::Result<Check
         Err(failure) => return Ok(Err(failure)),
     };
     match state.map(|given| reading::state(given, &document)).transpose()?.transpose() {
-        Ok(state) => Ok(Ok(Compared::new(text, document, state.unwrap_or_default())?)),
+        Ok(state) => Ok(Ok(Compared::new(&text, document, state.unwrap_or_default())?)),
         Err(failure) => Ok(Err(failure)),
     }
 }

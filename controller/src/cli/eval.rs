@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use weir_core::evaluate::FlagSet;
 
+use super::out;
 use super::reading::{self, Checked};
 use super::study_args::EvalArgs;
 use super::verbs::{code, refused};
@@ -42,12 +43,10 @@ fn asked(args: &EvalArgs, as_json: bool) -> anyhow::Result<Checked<ExitCode>> {
     let resolution = flags.resolve(&asked);
     let answered = Answered::new(flag, &resolution);
     if as_json {
-        println!(
-            "{}",
-            serde_json::to_string(&WithWhy { answered: &answered, explanation: why.as_ref().map(explained::value) })?
-        );
+        let explanation = why.as_ref().map(explained::value);
+        out::line(serde_json::to_string(&WithWhy { answered: &answered, explanation })?)?;
     } else {
-        print!("{}{}", said(&answered), why.as_ref().map(explained::text).unwrap_or_default());
+        out::whole(said(&answered) + &why.as_ref().map(explained::text).unwrap_or_default())?;
     }
     Ok(Ok(code(!answered.failed())))
 }

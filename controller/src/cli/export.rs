@@ -6,6 +6,7 @@ use serde_json::json;
 use weir_core::export::{Exported, flagd};
 use weir_core::json::Json;
 
+use super::out;
 use super::reading::{self, Checked};
 use super::study_args::ExportArgs;
 use super::verbs::refused;
@@ -16,10 +17,10 @@ pub(super) fn export(args: &ExportArgs, as_json: bool) -> anyhow::Result<ExitCod
         Err(failure) => return Ok(refused(&failure, as_json)),
     };
     if as_json {
-        println!("{}", json!({ "document": document, "notes": notes }));
+        out::line(json!({ "document": document, "notes": notes }))?;
         return Ok(ExitCode::SUCCESS);
     }
-    println!("{}", document.pretty());
+    out::line(document.pretty())?;
     for note in notes {
         eprintln!("note: {note}");
     }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use weir_core::check::{self, Code, Finding};
 
 use super::duration::spoken;
+use super::out;
 use super::reading::text as read;
 use super::verbs::refused;
 use crate::judge::analysis::Analysis;
@@ -30,8 +31,8 @@ pub(super) fn judge(files: Files<'_>, as_json: bool) -> anyhow::Result<ExitCode>
     let (lines, text) = (read(files.history)?, read(files.policy)?);
     let analysis = files.analysis.map(read).transpose()?;
     match told(&files, &lines, &text, analysis.as_deref()) {
-        Ok(story) if as_json => println!("{}", serde_json::to_string_pretty(&story)?),
-        Ok(story) => print!("{}", screen(&story)),
+        Ok(story) if as_json => out::line(serde_json::to_string_pretty(&story)?)?,
+        Ok(story) => out::whole(screen(&story))?,
         Err(failure) => return Ok(refused(&failure, as_json)),
     }
     Ok(ExitCode::SUCCESS)

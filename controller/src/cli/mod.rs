@@ -6,7 +6,7 @@
 //! - `eval`: what a flag is for whom; `export`: plain flagd; `diff`: who moves; `study_args`: their words, `reading`: what they read
 //! - `judge`: a policy over a recorded history
 //! - `screen`: the status for people
-//! - `client`: HTTP
+//! - `out`: what is printed; `client`: HTTP
 //! - `serve`: the controller's parts, put together
 
 pub mod args;
@@ -16,6 +16,7 @@ pub mod duration;
 mod eval;
 mod export;
 mod judge;
+mod out;
 mod reading;
 mod screen;
 mod serve;

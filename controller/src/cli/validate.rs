@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use weir_core::check::{Code, Examined, Finding, JSON_SCHEMA, Limits, Severity, examine};
 
 use super::args::ValidateArgs;
+use super::out;
 use super::reading::text as read;
 use crate::report::FindingText;
 
@@ -17,11 +18,11 @@ const USAGE: u8 = 2;
 /// Does what was asked: exit status 1 with errors or defects, and with warnings if they are to count.
 pub(super) fn validate(args: &ValidateArgs, as_json: bool) -> anyhow::Result<ExitCode> {
     if args.schema {
-        print!("{JSON_SCHEMA}");
+        out::whole(JSON_SCHEMA)?;
         return Ok(ExitCode::SUCCESS);
     }
     if let Some(name) = &args.explain {
-        return Ok(explain(name));
+        return explain(name);
     }
     let limits = args.limits.iter().fold(Limits::default(), |limits, one| limits.and(&one.0));
     let mut good = true;
@@ -45,11 +46,11 @@ pub(super) fn validate(args: &ValidateArgs, as_json: bool) -> anyhow::Result<Exi
         if as_json {
             report.push(in_json(&name, valid, examined));
         } else {
-            print!("{}", Shown { name: &name, text: &text, style: Style::of_stdout() }.all(&examined));
+            out::whole(Shown { name: &name, text: &text, style: Style::of_stdout() }.all(&examined))?;
         }
     }
     if as_json {
-        println!("{}", json!({ "valid": good, "files": report }));
+        out::line(json!({ "valid": good, "files": report }))?;
     }
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -77,20 +78,20 @@ fn left_out(examined: &Examined) -> String {
 }
 
 /// What a code means, or all of them.
-fn explain(name: &str) -> ExitCode {
+fn explain(name: &str) -> anyhow::Result<ExitCode> {
     if name.eq_ignore_ascii_case("all") {
-        print!("{}", explained());
-        return ExitCode::SUCCESS;
+        out::whole(explained())?;
+        return Ok(ExitCode::SUCCESS);
     }
     if let Some(code) = Code::parse(name) {
-        println!("{code} ({}): {}\n\n{}", code.severity(), code.title(), code.explanation());
-        return ExitCode::SUCCESS;
+        out::line(format_args!("{code} ({}): {}\n\n{}", code.severity(), code.title(), code.explanation()))?;
+        return Ok(ExitCode::SUCCESS);
     }
     eprintln!("weir: no finding has the code {name:?}; there are:");
     for code in Code::ALL {
         eprintln!("  {:<20} {}", code.name(), code.title());
     }
-    ExitCode::from(USAGE)
+    Ok(ExitCode::from(USAGE))
 }
 
 /// docs/findings.md.

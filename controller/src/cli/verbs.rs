@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::args::{FlagsVerb, OrderArgs, Target, Verb};
 use super::client::{Client, Reply, encoded};
 use super::duration::spoken;
+use super::out;
 use super::reading::text as read;
 use super::screen;
 use crate::report::{Answer, Failure, FindingText, StaleFlags, Status};
@@ -26,7 +27,7 @@ pub(super) fn calc(method: &str, input: Option<&str>, as_json: bool) -> anyhow::
     };
     match crate::calc::calculate(method, &text) {
         Ok(answer) => {
-            println!("{}", serde_json::to_string_pretty(&answer)?);
+            out::line(serde_json::to_string_pretty(&answer)?)?;
             Ok(ExitCode::SUCCESS)
         }
         Err(findings) => {
@@ -86,16 +87,18 @@ fn answered(reply: Reply, waited: bool, as_json: bool) -> anyhow::Result<ExitCod
     };
     let answer: Answer = serde_json::from_slice(&body).context("the answer is not one of this weir's API")?;
     if as_json {
-        println!("{}", String::from_utf8_lossy(&body));
+        out::line(String::from_utf8_lossy(&body))?;
     } else {
-        print!("{}", text(&answer));
+        out::whole(text(&answer))?;
     }
     Ok(code(answer.complete || !waited))
 }
 
 pub(super) fn refused(failure: &Failure, as_json: bool) -> ExitCode {
     if as_json {
-        println!("{}", json!(failure));
+        if let Err(error) = out::line(json!(failure)) {
+            eprintln!("weir: {error:#}");
+        }
     } else {
         eprintln!("weir: {}", failure.error);
         for finding in &failure.findings {
@@ -157,12 +160,12 @@ async fn stale(client: &Client, as_json: bool) -> anyhow::Result<ExitCode> {
     };
     let flags: StaleFlags = serde_json::from_slice(&body).context("the answer is not one of this weir's API")?;
     if as_json {
-        println!("{}", String::from_utf8_lossy(&body));
+        out::line(String::from_utf8_lossy(&body))?;
     } else if flags.stale.is_empty() {
-        println!("no flag has been one-sided, or without a request, for 48 h");
+        out::line("no flag has been one-sided, or without a request, for 48 h")?;
     }
     for flag in flags.stale.iter().filter(|_| !as_json) {
-        println!("{}", flag.sentence);
+        out::line(&flag.sentence)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -175,7 +178,7 @@ async fn status(client: &Client, flag: Option<&str>, watch: bool, as_json: bool)
             Ok(body) => body,
             Err(failure) => return Ok(refused(&failure, as_json)),
         };
-        print!("{}", shown(&body, as_json)?);
+        out::whole(shown(&body, as_json)?)?;
         return Ok(ExitCode::SUCCESS);
     }
     loop {

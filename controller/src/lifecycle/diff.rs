@@ -38,10 +38,14 @@ impl fmt::Display for Change {
 #[must_use]
 pub fn changes(before: Option<&str>, after: &str) -> Vec<Change> {
     let parse = |text: &str| serde_json::from_str::<Value>(text).ok();
-    let before = before.and_then(parse);
-    let after = parse(after);
+    changes_of(before.and_then(parse).as_ref(), parse(after).as_ref())
+}
+
+/// The differences of two values, as of texts.
+#[must_use]
+pub fn changes_of(before: Option<&Value>, after: Option<&Value>) -> Vec<Change> {
     let mut list = Changes::default();
-    list.compare("$", before.as_ref(), after.as_ref());
+    list.compare("$", before, after);
     list.finish()
 }
 

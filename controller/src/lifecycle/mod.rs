@@ -12,7 +12,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) use diff::key;
-pub use diff::{Change, changes};
+pub use diff::{Change, changes, changes_of};
 use weir_core::check::{Code, Finding};
 use weir_core::document::{Document, Flag, Rollout};
 use weir_core::segment::Meaning;

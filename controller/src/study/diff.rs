@@ -7,20 +7,23 @@ use serde_json::{Value, json};
 use weir_core::document::Document;
 use weir_core::evaluate::FlagSet;
 use weir_core::json::Json;
-use weir_core::moves::{self, Case, Side};
+use weir_core::moves::{Case, Comparison, Side};
 use weir_core::served::Served;
 use weir_core::snapshot::State;
 
 use super::moved::{outcome, sentence};
-use crate::lifecycle::{Change, changes};
+use crate::lifecycle::{Change, changes_of};
 
 /// A document to compare.
 #[derive(Debug)]
 pub struct Compared {
-    text: String,
     json: Json,
     document: Document,
     state: State,
+    /// What is written of each flag, and of its rollout and output.
+    written: BTreeMap<String, Value>,
+    /// Everything else.
+    around: Value,
 }
 
 impl Compared {
@@ -28,42 +31,37 @@ impl Compared {
     ///
     /// # Errors
     /// The text is no JSON, which the text of a checked document is.
-    pub fn new(text: String, document: Document, state: State) -> Result<Self, serde_json::Error> {
-        let json = Json::read(&text)?;
-        Ok(Self { text, json, document, state })
+    pub fn new(text: &str, document: Document, state: State) -> Result<Self, serde_json::Error> {
+        let json = Json::read(text)?;
+        let mut around: Value = serde_json::from_str(text)?;
+        let written = taken_out(&mut around);
+        Ok(Self { json, document, state, written, around })
     }
 
     const fn side(&self) -> Side<'_> {
         Side { text: &self.json, document: &self.document, state: &self.state }
     }
+}
 
-    /// What is written of a flag, and of its rollout and output.
-    fn written(&self, key: &str) -> Value {
-        let value: Value = serde_json::from_str(&self.text).unwrap_or_default();
-        let flag = match &value["flags"] {
-            Value::Array(flags) => flags.iter().rev().find(|flag| flag["key"] == key).cloned().unwrap_or_default(),
-            flags => flags[key].clone(),
-        };
-        let mut written = flag;
-        for (name, part) in [("rollout", "rollouts"), ("output", "outputs")] {
-            if let Some(there) = value["weir"][part].get(key) {
-                written[name] = there.clone();
+/// Takes the flags out of a document, each with its rollout and output; of a key that stands twice in a list, the last.
+fn taken_out(document: &mut Value) -> BTreeMap<String, Value> {
+    let mut flags: BTreeMap<String, Value> = match document["flags"].take() {
+        Value::Array(flags) => {
+            flags.into_iter().filter_map(|flag| Some((flag["key"].as_str()?.to_owned(), flag))).collect()
+        }
+        Value::Object(flags) => flags.into_iter().collect(),
+        _ => BTreeMap::new(),
+    };
+    for (name, part) in [("rollout", "rollouts"), ("output", "outputs")] {
+        let Some(part) = document.get_mut("weir").and_then(|weir| weir.get_mut(part)) else { continue };
+        let Value::Object(entries) = part.take() else { continue };
+        for (key, entry) in entries {
+            if let Some(flag @ Value::Object(_)) = flags.get_mut(&key) {
+                flag[name] = entry;
             }
         }
-        written
     }
-
-    /// Everything but the flags and what belongs to them.
-    fn around(&self) -> Value {
-        let mut value: Value = serde_json::from_str(&self.text).unwrap_or_default();
-        value["flags"].take();
-        for part in ["rollouts", "outputs"] {
-            if let Some(there) = value["weir"].get_mut(part) {
-                there.take();
-            }
-        }
-        value
-    }
+    flags
 }
 
 /// What is different.
@@ -119,19 +117,20 @@ pub fn diff(old: &Compared, new: &Compared, users: Option<&Users>) -> Diff {
     let mut all: Vec<&String> = before.keys().chain(after.keys()).collect();
     all.sort();
     all.dedup();
+    let comparison = Comparison::new(old.side(), new.side());
     let sets = [old, new].map(|side| (FlagSet::new(side.document.clone()), &side.state));
     let flags = all.into_iter().filter_map(|key| {
         let mut found = match (before.contains_key(key), after.contains_key(key)) {
             (false, _) => alone(key, "added", "added: it was not there before"),
             (_, false) => alone(key, "removed", "removed: applications get their own default"),
-            (true, true) => both(old, new, key),
+            (true, true) => both(old, new, &comparison, key),
         };
         found.movers = users.map(|users| users.movers(key, &sets)).unwrap_or_default();
         (found.status != "same" || !found.cases.is_empty() || !found.movers.is_empty()).then_some(found)
     });
     Diff {
         flags: flags.collect(),
-        document: changes(Some(&old.around().to_string()), &new.around().to_string()),
+        document: changes_of(Some(&old.around), Some(&new.around)),
         users: users.map(|users| users.list.len()),
     }
 }
@@ -141,9 +140,9 @@ fn alone(key: &str, status: &'static str, sentence: &str) -> FlagDiff {
     FlagDiff { flag: key.to_owned(), status, changes: Vec::new(), sentence, cases: Vec::new(), movers: Vec::new() }
 }
 
-fn both(old: &Compared, new: &Compared, key: &str) -> FlagDiff {
-    let written = changes(Some(&old.written(key).to_string()), &new.written(key).to_string());
-    let cases = moves::moves(&old.side(), &new.side(), key);
+fn both(old: &Compared, new: &Compared, comparison: &Comparison<'_>, key: &str) -> FlagDiff {
+    let written = changes_of(old.written.get(key), new.written.get(key));
+    let cases = comparison.moves(key);
     FlagDiff {
         flag: key.to_owned(),
         status: if written.is_empty() { "same" } else { "changed" },

@@ -14,7 +14,8 @@ pub(super) fn sentence(cases: &[Case]) -> String {
     if told.is_empty() {
         return "nobody moves".to_owned();
     }
-    let everybody = cases.iter().all(|case| case.keyless || (case.conditions.is_empty() && whole(case)));
+    let spoken_for = |case: &Case| case.conditions.is_empty() && (whole(case) || case.unknown.is_some());
+    let everybody = cases.iter().all(|case| case.keyless || spoken_for(case));
     let rest = if everybody { "" } else { "; nobody else moves" };
     format!("{}{rest}", told.join("; "))
 }

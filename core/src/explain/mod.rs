@@ -7,6 +7,8 @@
 pub mod fate;
 mod walk;
 
+use std::collections::BTreeMap;
+
 use crate::document::{Document, Flag};
 use crate::json::Json;
 use crate::rule::operation;
@@ -143,6 +145,21 @@ pub(crate) fn targeting<'a>(document: &'a Json, key: &str) -> Option<&'a Json> {
         Json::Array(flags) => flags.iter().rev().find(|flag| flag.field("key").and_then(Json::as_str) == Some(key))?,
         flags => flags.field(key)?,
     };
+    rule_of(flag)
+}
+
+/// [`targeting`] of every flag, for whoever asks for many.
+pub(crate) fn targetings(document: &Json) -> BTreeMap<&str, Option<&Json>> {
+    match document.field("flags") {
+        Some(Json::Array(flags)) => {
+            flags.iter().filter_map(|flag| Some((flag.field("key")?.as_str()?, rule_of(flag)))).collect()
+        }
+        Some(Json::Object(flags)) => flags.iter().map(|(key, flag)| (key.as_str(), rule_of(flag))).collect(),
+        _ => BTreeMap::new(),
+    }
+}
+
+fn rule_of(flag: &Json) -> Option<&Json> {
     match flag.field("targeting")? {
         Json::Null => None,
         Json::Object(rule) if rule.is_empty() => None,

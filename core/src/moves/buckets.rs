@@ -1,6 +1,6 @@
 //! How `fractional` splits users: its key as what is hashed, its buckets as ends in the hash space.
 
-use super::grown::{Builder, Given, computed, has_fractional, key_there};
+use super::grown::{Builder, Given, computed, has_fractional, key_there, null};
 use super::tree::{Condition, Hashed, KEY, Node, Piece, split};
 use crate::document::Hashing;
 use crate::hash::murmur3_32_parts;
@@ -14,10 +14,12 @@ use crate::words::{self, arguments};
 /// All hashes.
 pub(super) const SPACE: u64 = 1 << 32;
 
-impl Builder<'_> {
+/// Buckets by the hash that ends them.
+type Buckets<'b> = Vec<(u64, Node<Given<'b>>)>;
+
+impl<'b> Builder<'b> {
     /// `None` if weights are computed.
-    pub(super) fn fractional(&self, operands: &[Json]) -> Option<Node<Given>> {
-        let null = || Node::End(Given::Result(Json::Null));
+    pub(super) fn fractional(&self, operands: &'b [Json]) -> Option<Node<Given<'b>>> {
         let (key, buckets) = match operands.split_first() {
             None => return Some(null()),
             Some((Json::Array(_), _)) => (None, operands),
@@ -50,17 +52,17 @@ impl Builder<'_> {
         })
     }
 
-    fn implicit(&self, buckets: Vec<(u64, Node<Given>)>) -> Node<Given> {
+    fn implicit(&self, buckets: Buckets<'b>) -> Node<Given<'b>> {
         let flag = self.flag.key.clone();
         let hashed = match self.hashing {
             Hashing::FlagdV3 => Hashed::Pair(flag),
             Hashing::FlagdV2 => Hashed::Text(vec![Piece::Constant(flag), Piece::Rule(KEY.to_owned())]),
         };
-        Node::choice(key_there(), split(self.source(hashed), buckets), Node::End(Given::Result(Json::Null)))
+        Node::choice(key_there(), split(self.source(hashed), buckets), null())
     }
 
     /// A constant puts everybody at one hash.
-    fn constant(&self, key: &Json, buckets: Vec<(u64, Node<Given>)>) -> Node<Given> {
+    fn constant(&self, key: &Json, buckets: Buckets<'b>) -> Node<Given<'b>> {
         let hash = match (self.hashing, key) {
             (_, Json::Null)
             | (Hashing::FlagdV2, Json::Bool(_) | Json::Number(_) | Json::Array(_) | Json::Object(_)) => None,
@@ -72,12 +74,11 @@ impl Builder<'_> {
             }
         };
         let chosen = hash.and_then(|hash| buckets.into_iter().find(|(end, _)| u64::from(hash) < *end));
-        chosen.map_or(Node::End(Given::Result(Json::Null)), |(_, tree)| tree)
+        chosen.map_or_else(null, |(_, tree)| tree)
     }
 
     /// Ends in the hash space; outer `None` if something is computed that has to be constant, inner if they are malformed.
-    #[expect(clippy::type_complexity, reason = "two ways of not being buckets")]
-    fn buckets(&self, arguments: &[Json]) -> Option<Option<Vec<(u64, Node<Given>)>>> {
+    fn buckets(&self, arguments: &'b [Json]) -> Option<Option<Buckets<'b>>> {
         let mut parts = Vec::with_capacity(arguments.len());
         let mut total: u32 = 0;
         for argument in arguments {

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use super::budget::Budget;
 use super::tree::{Source, Tree};
 use super::{Flow, Outcome};
 
 /// A share is a number of parts of 2^96: three independent splits, each of 2^32 hashes, are exact.
 pub const WHOLE_BITS: u32 = 96;
 const WHOLE: u128 = 1 << WHOLE_BITS;
-/// So many pieces of the hash space are looked at.
-const MOST: usize = 1_000_000;
 
 /// A share of users: so many parts of 2^96.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,22 +65,22 @@ pub(super) fn sources(old: &Tree, new: &Tree) -> usize {
 }
 
 /// Who moves from what to what.
-pub(super) fn spread(old: &Tree, new: &Tree) -> Result<Vec<Flow>, &'static str> {
-    let mut found = Found { shares: BTreeMap::new(), pieces: 0 };
+pub(super) fn spread(old: &Tree, new: &Tree, budget: &Budget) -> Result<Vec<Flow>, &'static str> {
+    let mut found = Found { shares: BTreeMap::new(), budget };
     found.add(old, new, WHOLE)?;
     let flows = found.shares.into_iter().map(|((from, to), share)| Flow { from, to, share: Share(share) });
     Ok(flows.collect())
 }
 
-struct Found {
+struct Found<'b> {
     shares: BTreeMap<(Outcome, Outcome), u128>,
-    pieces: usize,
+    budget: &'b Budget,
 }
 
-impl Found {
+impl Found<'_> {
+    /// A step is a node of what is left of the trees in this piece of the hash space.
     fn add(&mut self, old: &Tree, new: &Tree, weight: u128) -> Result<(), &'static str> {
-        self.pieces = self.pieces.saturating_add(1);
-        if self.pieces > MOST {
+        if self.budget.spend(old.size().saturating_add(new.size())).is_err() {
             return Err("there are too many ranges: give a list of users");
         }
         let Some(source) = old.root().or_else(|| new.root()).cloned() else {

@@ -79,6 +79,16 @@ pub(super) fn split<E>(source: Source, buckets: Vec<(u64, Node<E>)>) -> Node<E> 
 }
 
 impl<E: Clone + PartialEq> Node<E> {
+    /// How many nodes it has.
+    pub(super) fn size(&self) -> u64 {
+        let below = match self {
+            Self::End(_) => 0,
+            Self::Choice(_, both) => both.iter().map(Self::size).sum(),
+            Self::Split(_, buckets) => buckets.iter().map(|(_, tree)| tree.size()).sum(),
+        };
+        below.saturating_add(1)
+    }
+
     /// A choice between two that are the same is none.
     pub(super) fn choice(condition: Condition, then: Self, otherwise: Self) -> Self {
         if then == otherwise { then } else { Self::Choice(condition, Box::new([then, otherwise])) }
