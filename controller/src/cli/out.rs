@@ -16,7 +16,7 @@ pub(super) fn line(text: impl Display) -> anyhow::Result<()> {
 /// To standard output as it stands, which may be many lines.
 ///
 /// # Errors
-/// As [`line`].
+/// As [`line()`].
 pub(super) fn whole(text: impl Display) -> anyhow::Result<()> {
     let mut out = stdout().lock();
     match write!(out, "{text}").and_then(|()| out.flush()) {

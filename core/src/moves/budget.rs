@@ -4,9 +4,9 @@
 use std::cell::Cell;
 
 /// Steps for the two sides of one flag: a node of a tree, a part of a rule that is written out, a piece of the hash space.
-const OF_A_FLAG: u64 = 1_000_000;
+const OF_A_FLAG: u64 = 2_000_000;
 /// Steps for all flags of two documents.
-const OF_ALL: u64 = 20_000_000;
+const OF_ALL: u64 = 40_000_000;
 
 /// Steps that are left.
 #[derive(Debug)]
