@@ -15,6 +15,7 @@ use super::mismatch::Split;
 use super::norm::{self, Norm};
 use super::policy::Policy;
 use super::recent::{Piece, Recent};
+use super::silence::Silence;
 use super::situation::Situation;
 use super::tally::{Cells, Tally};
 use super::watch::{Evidence, Terms, Tick, Watch};
@@ -28,11 +29,11 @@ const ROOM: f64 = 1.5;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", default)]
 pub struct Memory {
-    /// Control's counts since the attempt began (or was resumed).
+    /// Control's counts since the attempt began (or was resumed), but those of times at which it was sick: they say nothing of how things should be.
     pub control: Cells,
-    /// How control's requests ended since then.
+    /// How these requests ended.
     pub control_results: Results,
-    /// Control's hits of named counters since then.
+    /// Their hits of named counters.
     #[serde(skip_serializing_if = "Named::is_empty")]
     pub control_named: Named,
     /// Time since then, milliseconds.
@@ -56,8 +57,10 @@ pub struct Memory {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", default)]
 pub struct StageMemory {
-    /// Time of the ticks in which enough proxies were seen, milliseconds.
+    /// Time of the ticks in which enough proxies were seen and nobody was silent, milliseconds.
     pub observed_ms: u64,
+    /// How long nobody has come.
+    pub silence: Silence,
     /// Time of all ticks, milliseconds.
     pub elapsed_ms: u64,
     /// The candidate's counts.
@@ -102,9 +105,8 @@ impl Memory {
     /// A stage begins: what is counted by stage begins with it. Evidence on errors goes on, for it compares what is concurrent and a
     /// new start is never more than 10 s away; evidence on latency does not, for another load is another latency.
     pub fn begin_stage(&mut self, policy: &Policy) {
-        let norm = std::mem::take(&mut self.norm).bins();
-        let reference_durations =
-            if norm.is_empty() { std::mem::take(&mut self.stage.reference_durations) } else { norm };
+        let reference_durations = self.reference_durations(policy);
+        self.norm = Norm::default();
         self.stage = StageMemory {
             reference: self.control.sum(),
             reference_results: self.control_results,
@@ -120,6 +122,21 @@ impl Memory {
                 answers.begin_stage();
             }
         }
+    }
+
+    /// Control's durations for a stage without control: those of late, or of a longer time if these are too few for the quantiles of a limit.
+    fn reference_durations(&self, policy: &Policy) -> Bins {
+        let serves = |bins: &Bins| {
+            let multiples = policy.limits.iter().filter_map(|limit| match limit.bound {
+                Bound::LatencyRatio(multiple) => Some(multiple),
+                Bound::Ratio { .. } | Bound::Max { .. } | Bound::Latency(_) | Bound::Custom(_) => None,
+            });
+            !bins.is_empty() && multiples.into_iter().all(|multiple| norm::edge(bins, multiple.quantile).is_some())
+        };
+        let stage = &self.stage;
+        let all = [self.norm.bins(), stage.control_durations.clone(), stage.reference_durations.clone()];
+        let most = all.iter().max_by_key(|bins| bins.count()).cloned().unwrap_or_default();
+        all.into_iter().find(serves).unwrap_or(most)
     }
 
     /// Takes in what a tick saw.
@@ -154,7 +171,7 @@ impl Memory {
             Some(stage) => {
                 let whole = stage.is_whole();
                 self.watch(situation, &Tick { span_ms: observation.span_ms, candidate, control, whole });
-                self.count_stage(situation.policy, observation, (candidate, control));
+                self.count_stage(situation.policy, observation, (candidate, control), whole);
                 self.stage.candidate_named.merge(&Named::of(limits, candidate));
                 self.stage.control_named.merge(&named);
             }
@@ -163,9 +180,11 @@ impl Memory {
                 self.norm.add(&control.duration, observation.span_ms);
             }
         }
-        self.control.add(&Cells::of(control));
-        counted::add(&mut self.control_results, &control.results);
-        self.control_named.merge(&named);
+        if self.recent.control_above(&Counter::Errors, situation.policy.unfit_above()).is_none() {
+            self.control.add(&Cells::of(control));
+            counted::add(&mut self.control_results, &control.results);
+            self.control_named.merge(&named);
+        }
     }
 
     /// Custom checks take in what they were answered, which is not known by segment; the tick's time is counted already.
@@ -219,6 +238,7 @@ impl Memory {
         policy: &Policy,
         seen: &Observation,
         (candidate, control): (&VariantCounts, &VariantCounts),
+        whole: bool,
     ) {
         if self.is_settled(policy) && policy.limits.iter().any(Limit::settles) {
             self.stage.candidate_durations.merge(&candidate.duration);
@@ -227,7 +247,8 @@ impl Memory {
         }
         let (of_candidate, of_control) = (Cells::of(candidate), Cells::of(control));
         self.stage.elapsed_ms = self.stage.elapsed_ms.saturating_add(seen.span_ms);
-        if policy.is_observed(seen) {
+        self.stage.silence.add(seen.span_ms, of_candidate.sum().requests, of_control.sum().requests);
+        if policy.is_observed(seen) && self.stage.silence.who(whole).is_none() {
             self.stage.observed_ms = self.stage.observed_ms.saturating_add(seen.span_ms);
         }
         self.stage.candidate.add(&of_candidate);
@@ -238,11 +259,10 @@ impl Memory {
 
     /// The candidate's counts in the stage, and control's, as a limit on `counter` sees them.
     #[must_use]
-    pub fn of_stage(&self, counter: &Counter) -> (Sample, Tally) {
+    pub fn of_stage(&self, counter: &Counter) -> (Sample, Sample) {
         let stage = &self.stage;
         let candidate = Sample::of(counter, &stage.candidate, &stage.candidate_results, &stage.candidate_named);
-        let control = counted::whole(counter, stage.control.sum(), &stage.control_results, &stage.control_named);
-        (candidate, control)
+        (candidate, Sample::of(counter, &stage.control, &stage.control_results, &stage.control_named))
     }
 
     /// Control's counts from the attempt's beginning to the stage's.
@@ -332,8 +352,14 @@ fn piece(
         Bound::Max { counter, .. } if !counter.is_by_cell() => Sample::of_tick(counter, control).whole,
         Bound::Max { .. } | Bound::Ratio { .. } | Bound::LatencyRatio(_) | Bound::Custom(_) => Tally::default(),
     };
+    let beyond_of_candidate = |limit: &Limit| match &limit.bound {
+        Bound::Latency(ceiling) => ceiling.slow_of(&candidate.duration),
+        Bound::Max { counter, .. } => Sample::of_tick(counter, candidate).whole,
+        Bound::Ratio { .. } | Bound::LatencyRatio(_) | Bound::Custom(_) => Tally::default(),
+    };
     let cells = Cells::of(candidate);
     Piece {
+        candidate_beyond: policy.limits.iter().map(beyond_of_candidate).collect(),
         span_ms,
         candidate: cells.sum(),
         busy: Cells(cells.0.map(|cell| Tally::new(cell.requests, 0))),

@@ -23,6 +23,7 @@ pub mod policy;
 pub mod recent;
 pub mod ruling;
 pub mod score;
+pub mod silence;
 pub mod situation;
 pub mod slower;
 pub mod tally;

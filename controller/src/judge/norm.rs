@@ -41,6 +41,13 @@ impl Norm {
     }
 }
 
+/// Requests that are missing until something is said of the quantile, 1 if only chance is missing.
+#[must_use]
+pub fn missing_beyond(durations: &Bins, quantile: f64) -> u64 {
+    let wanted = crate::stats::whole((LEAST_BEYOND / (1.0 - quantile)).ceil(), u64::MAX);
+    wanted.saturating_sub(durations.count()).max(1)
+}
+
 /// A bin's upper edge that the quantile (0 to 1) surely does not lie above: with confidence of 99.9 % and never inside a bin. `None` with
 /// too few requests beyond the quantile.
 #[must_use]

@@ -44,6 +44,9 @@ pub struct Piece {
     /// For each ceiling control's requests, those beyond it as errors; in the order of the policy's limits, empty for others.
     #[serde(alias = "control_slow")]
     pub control_beyond: Vec<Tally>,
+    /// The same of the candidate.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub candidate_beyond: Vec<Tally>,
     /// Control's hits of named counters.
     #[serde(default, skip_serializing_if = "Named::is_empty")]
     pub control_named: Named,
@@ -64,11 +67,21 @@ pub struct Sickness {
 
 impl Piece {
     /// Control's hits of a counter that is known by cell, the worst cell left out.
-    fn of_control(&self, counter: &Counter) -> Tally {
+    pub(super) fn of_control(&self, counter: &Counter) -> Tally {
         match counter {
             Counter::Named(name) => self.control_named.cells(name).without_worst(),
             _ => self.control.without_worst(),
         }
+    }
+
+    /// Control's requests, those beyond the policy's i-th limit as errors.
+    pub(super) fn beyond(&self, i: usize) -> Tally {
+        self.control_beyond.get(i).copied().unwrap_or_default()
+    }
+
+    /// The same of the candidate.
+    pub(super) fn candidate_beyond(&self, i: usize) -> Tally {
+        self.candidate_beyond.get(i).copied().unwrap_or_default()
     }
 
     fn add(&mut self, other: &Self) {
@@ -76,13 +89,18 @@ impl Piece {
         self.candidate.add(other.candidate);
         self.control.add(&other.control);
         self.busy.add(&other.busy);
-        self.control_beyond.resize(self.control_beyond.len().max(other.control_beyond.len()), Tally::default());
-        for (mine, theirs) in self.control_beyond.iter_mut().zip(&other.control_beyond) {
-            mine.add(*theirs);
-        }
+        add_each(&mut self.control_beyond, &other.control_beyond);
+        add_each(&mut self.candidate_beyond, &other.candidate_beyond);
         self.control_named.merge(&other.control_named);
         self.begun = self.begun.saturating_add(other.begun);
         self.ended = self.ended.saturating_add(other.ended);
+    }
+}
+
+fn add_each(mine: &mut Vec<Tally>, theirs: &[Tally]) {
+    mine.resize(mine.len().max(theirs.len()), Tally::default());
+    for (mine, theirs) in mine.iter_mut().zip(theirs) {
+        mine.add(*theirs);
     }
 }
 
@@ -142,13 +160,7 @@ impl Recent {
     /// The share of control's requests beyond the policy's i-th limit is at or below `tolerated`; so is none at all.
     #[must_use]
     pub fn control_keeps_ceiling(&self, i: usize, tolerated: f64) -> bool {
-        self.sum().control_beyond.get(i).and_then(|tally| tally.rate()).is_none_or(|rate| rate <= tolerated)
-    }
-
-    /// Control's sickness, if more than a share of `tolerated` of its requests are beyond the policy's i-th limit.
-    #[must_use]
-    pub fn control_beyond_ceiling(&self, i: usize, tolerated: f64) -> Option<Sickness> {
-        self.above(tolerated, |piece| piece.control_beyond.get(i).copied().unwrap_or_default())
+        self.sum().beyond(i).rate().is_none_or(|rate| rate <= tolerated)
     }
 
     /// The candidate's sickness, if its error rate is above `limit`.

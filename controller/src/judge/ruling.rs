@@ -127,6 +127,9 @@ pub struct Check {
     pub requests: u64,
     /// How many the stage needs.
     pub requests_needed: u64,
+    /// Requests of control that are missing until its quantile is known, where the limit is held against that.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub control_missing: u64,
     /// Errors (or slow requests) that the evidence rests on: those since it was last at or below 1 : 1; of a custom check answers in a row that
     /// were beyond the limit.
     pub errors: u64,
@@ -145,6 +148,11 @@ pub struct Check {
     /// How long these take at the present rate, settling included, milliseconds.
     #[serde(default)]
     pub decides_in_ms: Option<u64>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Check {

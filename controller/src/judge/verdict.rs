@@ -12,6 +12,7 @@ use super::memory::Memory;
 use super::recent::{Piece, REACH_MS, Sickness};
 use super::ruling::{Check, CheckState, Numbers, Ruling, Verdict, Why};
 use super::score::score;
+use super::silence::Silent;
 use super::situation::{Situation, Stage};
 use super::time_up::{Standing, time_up};
 use super::words::{count, percent, time, weight};
@@ -201,36 +202,53 @@ impl Case<'_> {
             let what = format!("{} requests of {} begun and not ended", count(pending), self.situation.candidate);
             return Some(Ruling::new(Verdict::Hold, Why::Hanging, self.holds(&what)));
         }
-        let whole = self.stage.is_whole();
-        let recent = self.memory.recent.sum();
-        let idle = [
-            (self.situation.candidate, recent.candidate.requests == 0),
-            (self.situation.control, !whole && recent.control.sum().requests == 0),
-        ];
-        let (name, _) = idle.into_iter().find(|(_, idle)| *idle)?;
-        let sentence = self.holds(&format!("no request of {name} in the last {}", time(REACH_MS)));
+        let (name, ms) = match self.memory.stage.silence.who(self.stage.is_whole())? {
+            Silent::Candidate(ms) => (self.situation.candidate, ms),
+            Silent::Control(ms) => (self.situation.control, ms),
+        };
+        let sentence = self.holds(&format!("no request of {name} in the last {}; this time does not count", time(ms)));
         Some(Ruling::new(Verdict::Hold, Why::NoTraffic, sentence))
     }
 
     /// Requests are missing.
     fn missing(&self) -> Option<Ruling> {
-        let had = self.memory.stage.control.sum().requests;
-        let needed = if self.stage.is_whole() { 0 } else { self.situation.policy.requests };
+        let (stage, situation, whole) = (&self.memory.stage, self.situation, self.stage.is_whole());
+        let counts = [
+            (situation.candidate, stage.candidate.sum().requests, situation.policy.requests),
+            (situation.control, stage.control.sum().requests, if whole { 0 } else { situation.policy.requests }),
+        ];
         let unsettled = |check: &Check| check.metric == "latency" && !self.memory.is_settled(self.situation.policy);
         let short =
             |check: &&Check| matches!(check.state, CheckState::NotEnough | CheckState::NoData) && !unsettled(check);
-        let neediest = self.deciding().filter(short).max_by_key(|check| lacks(check));
+        let neediest = self.deciding().filter(short).max_by_key(|check| (lacks(check), check.control_missing));
         let what = match neediest {
             Some(check) if lacks(check) > 0 => {
+                if check.metric == "latency" && check.requests == 0 && stage.candidate.sum().requests > 0 {
+                    let what =
+                        format!("no duration of {} has come yet, and {} needs them", situation.candidate, check.name);
+                    return Some(Ruling::new(Verdict::Hold, Why::NotEnoughRequests, self.holds(&what)));
+                }
                 let (had, needed) = (count(check.requests), count(check.requests_needed));
                 format!("{} has had {had} of {needed} requests that {} needs", self.situation.candidate, check.name)
             }
-            _ if had < needed => {
-                format!("{} has had {} of {} requests", self.situation.control, count(had), count(needed))
-            }
-            _ => return self.settling(),
+            Some(check) if check.control_missing > 0 => return Some(self.without_quantile(check)),
+            _ => match counts.into_iter().find(|(_, had, needed)| had < needed) {
+                Some((name, had, needed)) => format!("{name} has had {} of {} requests", count(had), count(needed)),
+                None => return self.settling(),
+            },
         };
         Some(self.later(Why::NotEnoughRequests, &what))
+    }
+
+    /// Control's quantile is not known well enough for anything to be slower than that.
+    fn without_quantile(&self, check: &Check) -> Ruling {
+        let (control, name) = (self.situation.control, &check.name);
+        if self.stage.is_whole() {
+            let what = format!("{control} had too few requests before to tell what {name} is held against");
+            return Ruling { asks: true, ..Ruling::new(Verdict::Hold, Why::NotEnoughRequests, self.holds(&what)) };
+        }
+        let missing = count(check.control_missing);
+        self.later(Why::NotEnoughRequests, &format!("{name} needs {missing} more requests of {control}"))
     }
 
     fn settling(&self) -> Option<Ruling> {
@@ -267,8 +285,14 @@ impl Case<'_> {
             return Some(self.later(Why::StageTime, &what));
         }
         let check = self.deciding().find(|check| check.state == CheckState::Unclear)?;
-        let sentence = self.holds(&format!("beyond its limit, but not yet with evidence enough: {}", check.sentence));
-        Some(Ruling::new(Verdict::Inconclusive, Why::Unclear, sentence))
+        let reached = check.evidence >= check.evidence_limit;
+        let lacks = if reached {
+            "and the evidence rests on too few errors or cells"
+        } else {
+            "but not yet with evidence enough"
+        };
+        let sentence = self.holds(&format!("beyond its limit, {lacks}: {}", check.sentence));
+        Some(Ruling { asks: reached, ..Ruling::new(Verdict::Inconclusive, Why::Unclear, sentence) })
     }
 
     fn all_met(&self) -> Ruling {
@@ -305,7 +329,10 @@ impl Case<'_> {
             let requests = recent.time_for(lacks(check), |piece: &Piece| piece.candidate)?;
             let wait = if check.metric == "latency" { settle.saturating_add(requests) } else { requests };
             longest = longest.max(wait);
+            longest = longest.max(recent.time_for(check.control_missing, |piece| piece.control.sum())?);
         }
+        let missing = policy.requests.saturating_sub(stage.candidate.sum().requests);
+        longest = longest.max(recent.time_for(missing, |piece| piece.candidate)?);
         if !self.stage.is_whole() {
             let missing = policy.requests.saturating_sub(stage.control.sum().requests);
             longest = longest.max(recent.time_for(missing, |piece| piece.control.sum())?);

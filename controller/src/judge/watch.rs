@@ -2,9 +2,10 @@
 //! knows no stage and no verdict.
 //!
 //! A ceiling (of errors, or of a quantile) does not compare with control, so a fault of what both depend on breaks it for both. When
-//! evidence reaches its limit while control breaks the ceiling as well, it is put aside: nothing more is taken in until control has
-//! kept the ceiling over the last half minute, and then it begins afresh. Both can only lower evidence, or leave out ticks that were
-//! chosen before they were seen, so alpha holds. A ratio is never put aside: it compares with control already.
+//! evidence reaches its limit while control breaks the ceiling alike, it is put aside: it decides nothing until control has kept the ceiling over
+//! the last half minute, and then it begins afresh; or until the candidate is clearly above control in that time, for a control that breaks a ceiling by
+//! less than the candidate does is where users want to be. Both can only lower evidence, or hold back what it says, so alpha holds. A ratio is never put
+//! aside: it compares with control already.
 
 use serde::{Deserialize, Serialize};
 
@@ -29,7 +30,7 @@ use crate::stats::real;
 pub struct Watch {
     /// The evidence.
     pub evidence: Evidence,
-    /// Control breaks the limit too: nothing is taken in.
+    /// Control breaks the limit too: it decides nothing.
     pub aside: bool,
 }
 
@@ -95,15 +96,18 @@ impl Watch {
 
     /// Takes in a tick. `around` reaches to its end.
     pub fn step(&mut self, tick: &Tick<'_>, terms: &Terms<'_>, around: Around<'_>) {
-        if self.aside {
-            if !tick.whole && !terms.control_keeps(around.recent) {
-                return;
-            }
+        if self.aside && (tick.whole || terms.control_keeps(around.recent)) {
             *self = Self::new(terms.limit, terms.planned_ms);
         }
         self.take(tick, terms);
-        let broken = self.is_broken(terms.limit, terms.enough, tick.whole, around);
-        self.aside = !tick.whole && broken && self.is_shared(terms, around.recent);
+        let broken = || self.is_broken(terms.limit, terms.enough, tick.whole, around);
+        let worse = || terms.is_worse(around.recent);
+        self.aside = !tick.whole
+            && if self.aside {
+                !(broken() && worse())
+            } else {
+                broken() && self.is_shared(&terms.limit.bound) && !worse()
+            };
     }
 
     fn take(&mut self, tick: &Tick<'_>, terms: &Terms<'_>) {
@@ -147,17 +151,16 @@ impl Watch {
             }
     }
 
-    fn is_shared(&self, terms: &Terms<'_>, recent: &Recent) -> bool {
-        match (&self.evidence, &terms.limit.bound) {
+    fn is_shared(&self, bound: &Bound) -> bool {
+        match (&self.evidence, bound) {
             (Evidence::Errors(guarded), Bound::Max { max, .. }) => {
                 let excursion = guarded.excursion();
-                breaks_alike(*max, excursion.sum(), excursion.control) || terms.control_breaks(recent)
+                breaks_alike(*max, excursion.sum(), excursion.control)
             }
             (Evidence::Slow(slow), Bound::Latency(ceiling)) => {
                 let of = |bins| ceiling.slow_of(bins);
                 let excursion = slow.excursion();
                 breaks_alike(ceiling.tolerated(), of(&excursion.candidate), of(&excursion.control))
-                    || terms.control_breaks(recent)
             }
             (Evidence::Errors(_) | Evidence::Slow(_) | Evidence::Slower(_) | Evidence::Custom(_), _) => false,
         }
@@ -174,14 +177,15 @@ impl Terms<'_> {
         }
     }
 
-    fn control_breaks(&self, recent: &Recent) -> bool {
-        let sick = match &self.limit.bound {
-            Bound::Ratio { .. } | Bound::LatencyRatio(_) | Bound::Custom(_) => None,
-            Bound::Max { counter, max } if counter.is_by_cell() => recent.control_above(counter, *max),
-            Bound::Max { max, .. } => recent.control_beyond_ceiling(self.i, *max),
-            Bound::Latency(ceiling) => recent.control_beyond_ceiling(self.i, ceiling.tolerated()),
+    /// The candidate is clearly (99.9 %) above control.
+    fn is_worse(&self, recent: &Recent) -> bool {
+        let sum = recent.sum();
+        let control = match &self.limit.bound {
+            Bound::Ratio { .. } | Bound::LatencyRatio(_) | Bound::Custom(_) => return false,
+            Bound::Max { counter, .. } if counter.is_by_cell() => sum.of_control(counter),
+            Bound::Max { .. } | Bound::Latency(_) => sum.beyond(self.i),
         };
-        sick.is_some()
+        is_above(sum.candidate_beyond(self.i), control)
     }
 }
 
@@ -212,6 +216,11 @@ impl Evidence {
 /// Control's rate is above a ceiling too, and the candidate's is not clearly (99.9 %) above control's.
 #[must_use]
 pub fn breaks_alike(ceiling: f64, candidate: Tally, control: Tally) -> bool {
+    control.rate().is_some_and(|rate| rate > ceiling) && !is_above(candidate, control)
+}
+
+/// The candidate's rate is above control's, with intervals of 99.9 % that do not meet.
+fn is_above(candidate: Tally, control: Tally) -> bool {
     let ends = |tally: Tally| wilson(real(tally.errors), real(tally.requests), Z999);
-    control.rate().is_some_and(|rate| rate > ceiling) && ends(candidate).0 <= ends(control).1
+    ends(candidate).0 > ends(control).1
 }

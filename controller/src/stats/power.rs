@@ -130,6 +130,47 @@ pub fn without_failure(ceiling: f64) -> u64 {
     whole(0.05f64.ln() / (-ceiling.clamp(0.0, 1.0)).ln_1p(), MOST)
 }
 
+/// A ceiling of a rate to plan for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Ceiling {
+    /// The highest rate that is tolerated, above 0 and below 1.
+    pub rate: f64,
+    /// Probability to find a breach, above 0 and below 1.
+    pub power: f64,
+    /// Hits with fewer of which nothing is found.
+    pub least: f64,
+    /// The worst of 20 cells of users is left out of what is looked at.
+    pub guarded: bool,
+}
+
+/// The largest of 20 counts lies about so many standard deviations above their mean (1.87 were they normal).
+const LARGEST_OF_20: f64 = 2.0;
+
+impl Ceiling {
+    /// The breach that is to be found: twice the odds of the ceiling, which is twice a small rate.
+    #[must_use]
+    pub fn breach(self) -> f64 {
+        let rate = self.rate.clamp(1e-9, 0.999);
+        2.0 * rate / (1.0 + rate)
+    }
+
+    /// Requests with which one look (one-sided 5 %) finds the breach beyond the ceiling: the normal approximation of one proportion, with what leaving
+    /// out the worst cell costs. At least those of [`without_failure`].
+    #[must_use]
+    pub fn requests(self) -> u64 {
+        let (rate, breach) = (self.rate.clamp(1e-9, 0.999), self.breach());
+        let spread = |p: f64| (p * (1.0 - p)).sqrt();
+        let power = quantile(self.power.clamp(0.01, 0.999));
+        let (worst, rest) =
+            if self.guarded { (LARGEST_OF_20 * (breach / 19.0).sqrt(), 19.0 / 20.0) } else { (0.0, 1.0) };
+        let by_power =
+            ((Z95_ONE_SIDED * spread(rate) + power * spread(breach) + worst) / (breach - rate)).powi(2) / rest;
+        // So many hits are expected that fewer than the least come with what power leaves.
+        let hits = f64::midpoint(power, (power * power + 4.0 * self.least).sqrt()).powi(2);
+        whole(by_power.max(hits / breach), MOST).max(without_failure(self.rate))
+    }
+}
+
 /// Milliseconds until `missing` more have come at so many a second; `None` if none come.
 #[must_use]
 pub fn time_to(missing: u64, per_second: f64) -> Option<u64> {

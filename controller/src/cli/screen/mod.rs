@@ -122,6 +122,7 @@ mod tests {
             sentence: String::new(),
             requests: 480,
             requests_needed: 300,
+            control_missing: 0,
             errors: 2,
             cells: 2,
             dry_run: false,

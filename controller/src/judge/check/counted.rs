@@ -11,7 +11,7 @@ use super::super::watch::breaks_alike;
 use super::super::words::{count, percent, significant};
 use super::{Case, evidence_words};
 use crate::stats::normal::Z95_ONE_SIDED;
-use crate::stats::power::{Comparison, without_failure};
+use crate::stats::power::{Ceiling, Comparison};
 use crate::stats::proportion::wilson;
 use crate::stats::real;
 
@@ -19,10 +19,13 @@ use crate::stats::real;
 const LEAST_ERRORS: u64 = 5;
 const LEAST_CELLS: u32 = 3;
 
+/// A floor that is to be seen breached can't be as high as all requests.
+const MOST_OF_A_FLOOR: f64 = 0.5;
+
 pub(super) fn check(case: Case<'_>, counter: &Counter, guarded: &Guarded) -> Check {
     let tolerated = case.memory.tolerated(case.situation, case.limit);
-    let (sample, control) = case.memory.of_stage(counter);
-    let candidate = sample.whole;
+    let (sample, beside) = case.memory.of_stage(counter);
+    let (candidate, control) = (sample.whole, beside.whole);
     let reference = if case.whole { case.memory.reference(counter) } else { control };
     let mut check = Check {
         value: candidate.rate(),
@@ -39,8 +42,11 @@ pub(super) fn check(case: Case<'_>, counter: &Counter, guarded: &Guarded) -> Che
         cells: if by_cell(counter) { guarded.excursion().candidate.with_errors() } else { 0 },
         ..case.blank()
     };
-    check.state = case.broken(&check).unwrap_or_else(|| state(case, (&sample, control), tolerated, &check));
+    check.state = case.broken(&check).unwrap_or_else(|| state(case, (&sample, &beside), tolerated, &check));
     check.sentence = sentence(&check, counter, tolerated, guarded, candidate);
+    if check.state == CheckState::Unclear && !is_beyond(case, (&sample, control), tolerated) {
+        check.sentence.push_str(&one_client(&sample, &beside));
+    }
     check
 }
 
@@ -52,9 +58,9 @@ fn by_cell(counter: &Counter) -> bool {
     }
 }
 
-fn state(case: Case<'_>, counts: (&Sample, Tally), tolerated: Tolerated, check: &Check) -> CheckState {
+fn state(case: Case<'_>, counts: (&Sample, &Sample), tolerated: Tolerated, check: &Check) -> CheckState {
     let reached = check.evidence >= check.evidence_limit;
-    let control = counts.1.requests;
+    let control = counts.1.whole.requests;
     if check.requests == 0 || (!case.whole && control == 0) {
         CheckState::NoData
     } else if check.requests < check.requests_needed || (!case.whole && control < case.situation.policy.requests) {
@@ -68,14 +74,21 @@ fn state(case: Case<'_>, counts: (&Sample, Tally), tolerated: Tolerated, check: 
 }
 
 /// Requests of the candidate that a stage needs: at least the policy's, and enough to have seen a breach of this limit. At a ceiling
-/// that is the rule of no failure.
+/// that is twice what it tolerates.
 fn need(case: Case<'_>, (candidate, control): (Tally, Tally), tolerated: Tolerated) -> u64 {
     let policy = case.situation.policy;
     if policy.power <= 0.0 {
         return policy.requests;
     }
     let by_power = match tolerated {
-        Tolerated::Rate(ceiling) => without_failure(ceiling),
+        Tolerated::Rate(rate) => {
+            // Where a control without errors is the reference, no number of requests would be enough.
+            let rate = match case.limit.bound {
+                Bound::Ratio { ratio, .. } => rate.max((ratio * policy.error_floor).min(MOST_OF_A_FLOOR)),
+                Bound::Max { .. } | Bound::Latency(_) | Bound::LatencyRatio(_) | Bound::Custom(_) => rate,
+            };
+            Ceiling { rate, power: policy.power, least: real(LEAST_ERRORS), guarded: true }.requests()
+        }
         Tolerated::Ratio(ratio) => {
             let base = case.memory.spread(case.limit).rate().max(policy.error_floor);
             let control_per_request = real(control.requests.max(1)) / real(candidate.requests.max(1));
@@ -85,11 +98,24 @@ fn need(case: Case<'_>, (candidate, control): (Tally, Tally), tolerated: Tolerat
     policy.requests.max(by_power)
 }
 
-/// The stage's counts, the candidate's worst cell left out, are beyond the limit with confidence of 95 %: too little for a rollback,
-/// too much to go on. A ceiling that control's counts break alike (after a fault of both that is over) says nothing of the candidate.
-fn beyond(case: Case<'_>, (sample, control): (&Sample, Tally), tolerated: Tolerated) -> bool {
-    let candidate = sample.without_worst();
-    if candidate.errors < LEAST_ERRORS || sample.cells.with_errors() < LEAST_CELLS {
+/// Too little for a rollback, too much to go on: the stage's counts are beyond the limit, also beside control without its own worst cell,
+/// for one bad client of control's must not hide a fault.
+fn beyond(case: Case<'_>, (sample, control): (&Sample, &Sample), tolerated: Tolerated) -> bool {
+    let beside = |control| is_beyond(case, (sample, control), tolerated);
+    beside(control.whole) || (control.counter.is_by_cell() && beside(control.without_worst()))
+}
+
+/// Most of the requests come from one cell: what is left without it says little.
+fn is_one_cells(sample: &Sample) -> bool {
+    sample.without_worst().requests.saturating_mul(2) < sample.whole.requests
+}
+
+/// The stage's counts, the candidate's worst cell left out, are beyond the limit with confidence of 95 %. A ceiling that control's counts break
+/// alike (after a fault of both that is over) says nothing of the candidate.
+fn is_beyond(case: Case<'_>, (sample, control): (&Sample, Tally), tolerated: Tolerated) -> bool {
+    let one_cells = is_one_cells(sample);
+    let candidate = if one_cells { sample.whole } else { sample.without_worst() };
+    if candidate.errors < LEAST_ERRORS || (!one_cells && sample.cells.with_errors() < LEAST_CELLS) {
         return false;
     }
     let (x, e) = (real(candidate.errors), real(candidate.requests));
@@ -100,6 +126,13 @@ fn beyond(case: Case<'_>, (sample, control): (&Sample, Tally), tolerated: Tolera
     };
     let dispersion = case.memory.spread(case.limit).dispersion(tolerated);
     wilson(hits / dispersion, all / dispersion, Z95_ONE_SIDED).0 > share
+}
+
+/// Beyond the limit only without control's worst cell.
+fn one_client(sample: &Sample, control: &Sample) -> String {
+    let rate = |tally: Tally| tally.rate().map_or_else(|| "unknown".to_owned(), percent);
+    let (candidate, control) = (rate(sample.without_worst()), rate(control.without_worst()));
+    format!("; without the worst cell of each {candidate} against {control}")
 }
 
 /// A broken limit tells the time of the fault, any other the stage.

@@ -1,12 +1,13 @@
 //! Ceilings of a quantile of the duration.
 
+use super::super::bursts::LEAST_SLOW;
 use super::super::latency::{Ceiling, Slow};
 use super::super::limit::quantile_name;
 use super::super::ruling::{Check, CheckState};
 use super::super::watch::breaks_alike;
 use super::super::words::{count, millis};
 use super::{Case, at_fault, evidence_words, is_too_often};
-use crate::stats::power::without_failure;
+use crate::stats::power::Ceiling as Plan;
 use crate::stats::quantile::quantile;
 use crate::stats::real;
 
@@ -19,13 +20,20 @@ pub(super) fn check(case: Case<'_>, ceiling: Ceiling, slow: &Slow) -> Check {
         control: quantile(&stage.control_durations, ceiling.quantile).map(|q| q.value),
         limit: real(ceiling.max_us),
         requests: stage.candidate_durations.count(),
-        requests_needed: if case.situation.policy.power > 0.0 { without_failure(ceiling.tolerated()) } else { 1 },
+        requests_needed: need(case, ceiling),
         errors: ceiling.slow_of(&slow.excursion().candidate).errors,
         ..case.blank()
     };
     check.state = case.broken(&check).unwrap_or_else(|| state(case, ceiling, &check));
     check.sentence = sentence(&check, ceiling, slow);
     check
+}
+
+/// Requests with which the stage could have seen, with the policy's power, twice as many slow ones as tolerated.
+fn need(case: Case<'_>, ceiling: Ceiling) -> u64 {
+    let power = case.situation.policy.power;
+    let plan = Plan { rate: ceiling.tolerated(), power, least: real(LEAST_SLOW), guarded: false };
+    if power > 0.0 { plan.requests() } else { 1 }
 }
 
 fn state(case: Case<'_>, ceiling: Ceiling, check: &Check) -> CheckState {
