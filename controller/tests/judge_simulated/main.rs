@@ -9,6 +9,7 @@ mod latency;
 mod pace;
 mod promised_power;
 mod rollouts;
+mod safety;
 mod segments;
 mod split;
 mod world;

@@ -32,7 +32,10 @@ pub fn remarks(situation: &Situation<'_>, memory: &Memory) -> (Vec<Remark>, Opti
     let mut remarks: Vec<Remark> = gathered.drift.remark(analysis).into_iter().collect();
     let (of_segments, scope) = segments::remarks(situation, analysis, memory);
     remarks.extend(of_segments);
-    remarks.extend(goal::remarks(analysis, gathered));
+    let whole = situation.stage.is_some_and(|stage| stage.is_whole());
+    remarks.extend(
+        goal::remarks(analysis, gathered).map(|remark| if whole { goal::without_control(remark) } else { remark }),
+    );
     (remarks, scope)
 }
 

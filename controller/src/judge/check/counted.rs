@@ -44,8 +44,12 @@ pub(super) fn check(case: Case<'_>, counter: &Counter, guarded: &Guarded) -> Che
     };
     check.state = case.broken(&check).unwrap_or_else(|| state(case, (&sample, &beside), tolerated, &check));
     check.sentence = sentence(&check, counter, tolerated, guarded, candidate);
-    if check.state == CheckState::Unclear && !is_beyond(case, (&sample, control), tolerated) {
-        check.sentence.push_str(&one_client(&sample, &beside));
+    if check.state == CheckState::Unclear {
+        if is_one_cells(&sample) {
+            check.sentence.push_str("; most of its requests come from one of 20 cells of users");
+        } else if !is_beyond(case, (&sample, control), tolerated) {
+            check.sentence.push_str(&one_client(&sample, &beside));
+        }
     }
     check
 }
