@@ -12,4 +12,5 @@ mod rollouts;
 mod safety;
 mod segments;
 mod split;
+mod wired;
 mod world;
