@@ -109,7 +109,7 @@ fn errors_that_come_in_clusters_take_nobody_back_by_chance() {
 fn counts(second: u64, requests: u64, errors_every: u64) -> VariantCounts {
     let mut counts = VariantCounts { started: requests * 20, ..VariantCounts::default() };
     for (cell, place) in (0..).zip(&mut counts.cells) {
-        *place = CellCounts { requests, errors: u64::from((second * 7 + cell * 3) % errors_every == 0) };
+        *place = CellCounts { requests, errors: u64::from((second * 7 + cell * 3).is_multiple_of(errors_every)) };
     }
     counts
 }
