@@ -61,6 +61,12 @@ fn answers_are_those_of_the_literature() {
         ),
         (
             "gamma-mixture",
+            r#"{"sum": -6000, "variance": 10000, "scale": 1, "tightest_at": 100}"#,
+            "/ln_evidence",
+            -7.615_450_041_801_528,
+        ),
+        (
+            "gamma-mixture",
             r#"{"sum": 1, "variance": 100, "scale": 2, "tightest_at": 100, "poisson": true}"#,
             "/bound",
             30.194_9,
@@ -155,6 +161,8 @@ fn extremes_stay_finite() {
         ("count-evidence", r#"{"candidate": 9e15, "control": 0, "share": 1e-300}"#),
         ("count-evidence", r#"{"candidate": 0, "control": 1e9, "exposure": 0.999999}"#),
         ("normal-mixture", r#"{"sum": -1e90, "variance": 0, "tightest_at": 1e-90, "side": "greater"}"#),
+        ("gamma-mixture", r#"{"sum": -1e99, "variance": 9e15, "scale": 1e-90, "tightest_at": 1e99}"#),
+        ("gamma-mixture", r#"{"sum": 1e99, "variance": 0, "scale": 1e99, "tightest_at": 1e-300, "poisson": true}"#),
         ("means", r#"{"first": [0, 0, 1], "second": [0, 0, 1]}"#),
         ("msprt", r#"{"first": [0, 5], "second": [0, 5], "tau2": 0}"#),
         ("sample-ratio", r#"{"counts": [0, 0], "shares": [1e-90, 1e90]}"#),
