@@ -52,6 +52,12 @@ fn answers_are_those_of_the_literature() {
         ("count-evidence", r#"{"candidate": 3, "control": 2, "share": 0.01}"#, "/ln_evidence", 9.751_316_855_7),
         ("normal-mixture", r#"{"sum": 10, "variance": 100, "tightest_at": 100}"#, "/bound", 30.352_09),
         ("asymptotic", r#"{"value": 0.5038633517, "error": 0.0338602148, "n": 6461}"#, "/low", 0.400_98),
+        (
+            "means",
+            r#"{"first": [0.5, 0.25, 28], "second": [0.53333333, 0.24888889, 30]}"#,
+            "/lift/one_look/p",
+            0.807_07,
+        ),
         ("msprt", r#"{"first": [500, 5000], "second": [600, 5000], "tau2": 1e-4}"#, "/p", 0.047_810_255_9),
         (
             "gamma-mixture",
@@ -164,6 +170,13 @@ fn extremes_stay_finite() {
         ("gamma-mixture", r#"{"sum": -1e99, "variance": 9e15, "scale": 1e-90, "tightest_at": 1e99}"#),
         ("gamma-mixture", r#"{"sum": 1e99, "variance": 0, "scale": 1e99, "tightest_at": 1e-300, "poisson": true}"#),
         ("means", r#"{"first": [0, 0, 1], "second": [0, 0, 1]}"#),
+        ("means", r#"{"first": [1, 0, 2], "second": [1, 1e-300, 1e99]}"#),
+        ("means", r#"{"first": [1e-9, 1e99, 2], "second": [1, 1e90, 1e9], "alpha": 1e-300}"#),
+        (
+            "evidence",
+            r#"{"max": 1e-300, "limits": 1e99, "alpha": 1e-300, "ticks": [[9e15, 9e15, 9e15, 0, 0], [0, 1, 1, 1, 1]]}"#,
+        ),
+        ("evidence", r#"{"ratio": 1e99, "planned_seconds": 9e15, "ticks": [[0, 0, 9e15, 0, 9e15]]}"#),
         ("msprt", r#"{"first": [0, 5], "second": [0, 5], "tau2": 0}"#),
         ("sample-ratio", r#"{"counts": [0, 0], "shares": [1e-90, 1e90]}"#),
         ("ranks", r#"{"first": [9e15, 0], "second": [0, 9e15]}"#),

@@ -145,6 +145,8 @@ pub fn quantile_ranks(p: f64, n: f64, alpha: f64, best: f64) -> f64 {
     DELTA * (GROWTH * used * variance / best).sqrt() + widened(variance * used * ell, (1.0 - 2.0 * p) / 3.0 * ell)
 }
 
+/// What the literature has and Weir does not: p values of two samples' quantiles at any time (0.814704, 0.0838055, 0.0054947, 0.0340463).
+/// Durations of two variants are compared by the slow requests beyond an edge, whose evidence also holds where load changes.
 #[cfg(test)]
 mod tests {
     use super::*;

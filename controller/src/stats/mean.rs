@@ -5,7 +5,7 @@
 
 use statrs::distribution::{ContinuousCDF as _, StudentsT};
 
-use super::normal::Side;
+use super::normal::{Side, quantile_above};
 use super::real::length;
 
 /// A mean with the variance of the single value.
@@ -63,6 +63,36 @@ pub fn lift(first: Sample, second: Sample) -> Option<Estimate> {
     (estimate.value.is_finite() && estimate.error.is_finite()).then_some(estimate)
 }
 
+/// Welch's degrees of freedom of two means, each of at least two values.
+#[must_use]
+pub fn freedom(first: Sample, second: Sample) -> f64 {
+    welch_freedom([(first.of_mean(), first.n - 1.0), (second.of_mean(), second.n - 1.0)])
+}
+
+/// Of two squared errors with the degrees of freedom of each.
+fn welch_freedom(parts: [(f64, f64); 2]) -> f64 {
+    let pieces: f64 = parts.iter().map(|(variance, freedom)| variance * variance / freedom).sum();
+    let (variance, freedom) = parts.iter().fold((0.0, 0.0), |sum, part| (sum.0 + part.0, sum.1 + part.1));
+    if pieces > 0.0 { variance * variance / pieces } else { freedom }
+}
+
+/// What one look says of an estimate, at a sample size that was fixed before: a two-sided interval of 1 - `alpha`, and p.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct OneLook {
+    /// Lower and upper end, by Student's t.
+    pub interval: (f64, f64),
+    /// Two-sided, of none.
+    pub p: f64,
+}
+
+/// One look at an estimate with these degrees of freedom, at least 1.
+#[must_use]
+pub fn one_look(estimate: Estimate, freedom: f64, alpha: f64) -> OneLook {
+    let half = estimate.error * student_above(alpha / 2.0, freedom);
+    let p = student(estimate, freedom, Side::Two);
+    OneLook { interval: (estimate.value - half, estimate.value + half), p }
+}
+
 /// Two estimates compared by Welch's t.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Welch {
@@ -105,8 +135,7 @@ impl CellRatio {
     pub fn against(first: Self, second: Self, side: Side) -> Welch {
         let (va, vb) = (first.ratio.error.powi(2), second.ratio.error.powi(2));
         let difference = Estimate { value: second.ratio.value - first.ratio.value, error: (va + vb).sqrt() };
-        let pieces = va * va / first.freedom + vb * vb / second.freedom;
-        let freedom = if pieces > 0.0 { (va + vb).powi(2) / pieces } else { first.freedom + second.freedom };
+        let freedom = welch_freedom([(va, first.freedom), (vb, second.freedom)]);
         Welch { difference, freedom, p: student(difference, freedom, side) }
     }
 }
@@ -122,6 +151,20 @@ fn student(difference: Estimate, freedom: f64, side: Side) -> f64 {
         Side::Greater => law.sf(t),
         Side::Less => law.sf(-t),
     }
+}
+
+/// The quantile that leaves `p`, below a half, above it; found by halving, for `statrs`'s own panics in far tails.
+fn student_above(p: f64, freedom: f64) -> f64 {
+    let Some(law) = StudentsT::new(0.0, 1.0, freedom).ok().filter(|_| freedom < 1e7) else { return quantile_above(p) };
+    let (mut low, mut high) = (0.0, 1.0);
+    while law.sf(high) > p && high < 1e150 {
+        high *= 2.0;
+    }
+    for _ in 0..100 {
+        let middle = f64::midpoint(low, high);
+        if law.sf(middle) > p { low = middle } else { high = middle }
+    }
+    high
 }
 
 /// How much more errors vary between cells than independent requests would let them, from (errors, requests) of each: Pearson's
@@ -160,10 +203,13 @@ mod tests {
         let half = Asymptotic::tightest_at(1_000.0, 0.05).half_width(lifted.error, 6_461.0, 0.05);
         assert!((lifted.value - half + 0.558_44).abs() < 1e-5 && (lifted.value + half - 1.565_16).abs() < 1e-5);
         // At a sample size that was fixed before: Welch's interval, 14 of 28 against 16 of 30.
-        let fixed = lift(Sample::of_share(14.0, 28.0), Sample::of_share(16.0, 30.0)).unwrap();
+        let (first, second) = (Sample::of_share(14.0, 28.0), Sample::of_share(16.0, 30.0));
+        let fixed = lift(first, second).unwrap();
         assert!((fixed.value - 0.066_67).abs() < 1e-5);
-        let z = fixed.value / fixed.error;
-        assert!((student(fixed, 55.9, Side::Two) - 0.807_07).abs() < 2e-4, "{z} {}", student(fixed, 55.9, Side::Two));
+        let found = one_look(fixed, freedom(first, second), 0.05);
+        let (low, high) = found.interval;
+        assert!((low + 0.477_67).abs() < 1e-5 && (high - 0.611_01).abs() < 1e-5, "{found:?}");
+        assert!((found.p - 0.807_07).abs() < 1e-5, "{found:?}");
         assert_eq!(lift(Sample::of_share(0.0, 10.0), Sample::of_share(3.0, 10.0)), None);
     }
 
