@@ -149,13 +149,16 @@ mod tests {
         counts
     }
 
-    /// Forty ticks: health, then a fault, and a storm of one client in between.
-    fn history() -> Vec<(Vec<(u64, u64)>, Vec<(u64, u64)>)> {
+    /// Errors and requests by cell.
+    type ByCell = Vec<(u64, u64)>;
+
+    /// Forty ticks of (candidate, control): health, then a fault, and a storm of one client in between.
+    fn history() -> Vec<(ByCell, ByCell)> {
         let mut rng = fastrand::Rng::with_seed(7);
         let of_tick = |tick: u64| {
             let mut cells = |share: f64| {
                 let cell = |_| (0..5).fold((0, 5), |(x, n), _| (x + u64::from(rng.f64() < share), n));
-                (0..CELL_COUNT).map(cell).collect::<Vec<_>>()
+                (0..CELL_COUNT).map(cell).collect::<ByCell>()
             };
             let mut candidate = cells(if tick > 25 { 0.4 } else { 0.02 });
             if tick == 15 {

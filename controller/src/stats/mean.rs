@@ -187,6 +187,10 @@ pub fn dispersion(cells: &[(f64, f64)]) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::beta::ln_share;
+    use super::super::normal::quantile;
+    use super::super::proportion::{Hits, two_proportions};
+    use super::super::real_to_count;
     use super::super::sequence::Asymptotic;
     use super::*;
 
@@ -241,5 +245,58 @@ mod tests {
         uneven[3].0 = 100.0;
         // 20 cells, rate 0.05, expected 5 each: (95^2 + 19 * 5^2) / (5 * 0.95) / 19.
         assert!((dispersion(&uneven) - (9025.0 + 475.0) / 4.75 / 19.0).abs() < 1e-9);
+    }
+
+    /// How often a test of nominal 5 % rejects where both variants are alike: of cells, and of requests. Each user has 20 requests in the
+    /// mean, and one of twenty has the second variant; activity is lognormal (sigma 1.2), proneness to errors Beta(0.1, 9.9).
+    fn false_alarms(users: u32, runs: u32) -> (f64, f64) {
+        let quantile_of_errors = |i: u32| {
+            let (mut low, mut high) = (0.0, 1.0);
+            for _ in 0..60 {
+                let middle = f64::midpoint(low, high);
+                let below = ln_share(0.1, 9.9, middle).exp() < (f64::from(i) + 0.5) / 1_000.0;
+                if below { low = middle } else { high = middle }
+            }
+            high
+        };
+        let proneness: Vec<f64> = (0..1_000).map(quantile_of_errors).collect();
+        let (mut by_cells, mut by_requests) = (0.0, 0.0);
+        let rng = &mut fastrand::Rng::with_seed(310);
+        for _ in 0..runs {
+            let mut cells = [[(0.0, 0.0); 20]; 2];
+            for _ in 0..users {
+                let cell = &mut cells[usize::from(rng.u8(..20) == 0)][rng.usize(..20)];
+                let (rate, activity) = (proneness[rng.usize(..1_000)], 1.2 * quantile(rng.f64()) - 0.72);
+                let requests = (20.0 * activity.exp()).min(5_000.0).ceil();
+                cell.0 += (0..real_to_count(requests)).fold(0.0, |x, _| if rng.f64() < rate { x + 1.0 } else { x });
+                cell.1 += requests;
+            }
+            let [first, second] = cells.map(|cells| CellRatio::of(&cells).unwrap());
+            let hits = |cells: &[(f64, f64)]| {
+                let (x, n) = cells.iter().fold((0.0, 0.0), |sum, cell| (sum.0 + cell.0, sum.1 + cell.1));
+                Hits::new(x, n)
+            };
+            let once = two_proportions(hits(&cells[0]), hits(&cells[1]), Side::Two).p;
+            for (alarms, p) in
+                [(&mut by_cells, CellRatio::against(first, second, Side::Two).p), (&mut by_requests, once)]
+            {
+                *alarms += if p < 0.05 { f64::from(runs).recip() } else { 0.0 };
+            }
+        }
+        (by_cells, by_requests)
+    }
+
+    /// The numbers of docs/statistics.md: what a test of requests does, and that of cells with few users in each and with many.
+    #[test]
+    fn a_test_of_cells_nearly_keeps_its_level_where_one_of_requests_does_not() {
+        let (cells, requests) = false_alarms(2_000, 1_000);
+        assert!(
+            (0.12..0.20).contains(&cells) && requests > 0.35,
+            "5 users of the second variant a cell: {cells} {requests}"
+        );
+        let (cells, requests) = false_alarms(10_000, 1_000);
+        assert!((0.07..0.12).contains(&cells) && requests > 0.4, "25 users: {cells} {requests}");
+        let (cells, requests) = false_alarms(50_000, 300);
+        assert!((0.02..0.08).contains(&cells) && requests > 0.4, "125 users: {cells} {requests}");
     }
 }
