@@ -127,9 +127,26 @@ impl<'a> Input<'a> {
     /// A list of lists, each of exactly so many numbers.
     pub(super) fn rows<const N: usize>(&mut self, name: &'static str, allowed: Allowed) -> Vec<[f64; N]> {
         let items = self.items(name);
+        self.rows_at(&path(name), items, allowed)
+    }
+
+    /// A list of such lists of lists.
+    pub(super) fn tables<const N: usize>(&mut self, name: &'static str, allowed: Allowed) -> Vec<Vec<[f64; N]>> {
+        let mut tables = Vec::new();
+        for (i, item) in self.items(name).iter().enumerate() {
+            let at = format!("{}[{i}]", path(name));
+            match item.as_array() {
+                Some(items) => tables.push(self.rows_at(&at, items, allowed)),
+                None => self.finding(at, kind(item).to_owned(), "a list"),
+            }
+        }
+        tables
+    }
+
+    fn rows_at<const N: usize>(&mut self, path: &str, items: &[Value], allowed: Allowed) -> Vec<[f64; N]> {
         let mut rows = Vec::new();
         for (i, item) in items.iter().enumerate() {
-            let at = format!("{}[{i}]", path(name));
+            let at = format!("{path}[{i}]");
             let cells = item.as_array().filter(|cells| cells.len() == N);
             let Some(cells) = cells else {
                 self.finding(at, item.to_string(), &format!("a list of {N} numbers"));

@@ -1,9 +1,10 @@
 //! Statistics by hand: JSON in, JSON out, for `weir calc`. Owns names, fields, ranges and examples; the formulas are in `stats`.
 //!
 //! - `input`: fields of a JSON object, each finding with its path
-//! - `shares`, `sequences`, `samples`, `boundaries`: the methods
+//! - `evidence`, `shares`, `sequences`, `samples`, `boundaries`: the methods
 
 mod boundaries;
+mod evidence;
 mod input;
 mod samples;
 mod sequences;
@@ -28,7 +29,9 @@ pub struct Method {
 
 /// All methods, in the order of the help.
 pub fn methods() -> impl Iterator<Item = &'static Method> {
-    [shares::METHODS, sequences::METHODS, samples::METHODS, boundaries::METHODS].into_iter().flatten()
+    [shares::METHODS, evidence::METHODS, sequences::METHODS, samples::METHODS, boundaries::METHODS]
+        .into_iter()
+        .flatten()
 }
 
 /// Computes; the answer is an object whose numbers are all finite.

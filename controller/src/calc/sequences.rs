@@ -7,7 +7,7 @@ use super::input::{AMOUNT, INNER, Input, POSITIVE, REAL, SHARE};
 use crate::judge::evidence::odds;
 use crate::stats::Side;
 use crate::stats::count::{Counts, share_of, share_sequence};
-use crate::stats::mean::{Estimate, Sample, difference, lift};
+use crate::stats::mean::{Estimate, Sample, difference, freedom, lift, one_look};
 use crate::stats::sequence::{Asymptotic, NormalMixture, always_valid_p, ln_msprt};
 
 pub(super) const METHODS: &[Method] = &[
@@ -37,7 +37,7 @@ pub(super) const METHODS: &[Method] = &[
     },
     Method {
         name: "means",
-        what: "difference and lift of two means, each [mean, variance of a value, n], with confidence sequences",
+        what: "difference and lift of two means, each [mean, variance of a value, n], with confidence sequences and Welch's one look",
         example: r#"{"first": [0.4656, 17.25, 3000], "second": [0.7, 38.44, 3461]}"#,
         run: means,
     },
@@ -110,10 +110,19 @@ fn sequence(input: &mut Input<'_>, estimate: Estimate, n: f64) -> Value {
 
 fn means(input: &mut Input<'_>) -> Value {
     let (first, second) = (sample(input, "first"), sample(input, "second"));
-    let n = first.n + second.n;
-    let mut answer = json!({ "difference": sequence(input, difference(first, second), n) });
+    let mut answer = json!({ "difference": compared(input, difference(first, second), (first, second)) });
     if let Some(lift) = lift(first, second) {
-        answer["lift"] = sequence(input, lift, n);
+        answer["lift"] = compared(input, lift, (first, second));
+    }
+    answer
+}
+
+/// At any time; and at a size that was fixed before, where each has two values.
+fn compared(input: &mut Input<'_>, estimate: Estimate, (first, second): (Sample, Sample)) -> Value {
+    let mut answer = sequence(input, estimate, first.n + second.n);
+    if first.n >= 2.0 && second.n >= 2.0 {
+        let found = one_look(estimate, freedom(first, second), input.number_or("alpha", 0.05, INNER));
+        answer["one_look"] = json!({ "low": found.interval.0, "high": found.interval.1, "p": found.p });
     }
     answer
 }

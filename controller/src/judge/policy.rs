@@ -114,7 +114,7 @@ impl Policy {
         let deciding = |limit: &&Limit| !limit.dry_run && limit.is_statistical();
         let parts = self.limits.iter().filter(deciding).count().max(1);
         let parts = u32::try_from(parts).unwrap_or(u32::MAX);
-        (f64::from(parts) / self.alpha.clamp(LEAST_ALPHA, 1.0)).ln() + self.ln_stages(limit)
+        enough(self.alpha, f64::from(parts)) + self.ln_stages(limit)
     }
 
     /// Natural logarithm of the stages that a limit's part of alpha is divided over: all of them, if its evidence is fresh in each.
@@ -163,6 +163,12 @@ impl Policy {
     pub fn unfit_above(&self) -> f64 {
         self.sick_above().max(SICK)
     }
+}
+
+/// Natural logarithm of the evidence that is enough where `alpha` is divided over so many parts.
+#[must_use]
+pub fn enough(alpha: f64, parts: f64) -> f64 {
+    (parts / alpha.clamp(LEAST_ALPHA, 1.0)).ln()
 }
 
 /// What counts as a sick variant when no guardrail has a ceiling.

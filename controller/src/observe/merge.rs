@@ -60,3 +60,82 @@ pub fn add_variant(sum: &mut VariantCounts, counts: &VariantCounts) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observation::{Bin, Bins, CELL_COUNT, ScoreCounts};
+
+    fn bins(rng: &mut fastrand::Rng) -> Bins {
+        let bin = |rng: &mut fastrand::Rng| (rng.u64(..6) * 100, Bin { width: rng.u64(1..4), count: rng.u64(..9) });
+        Bins((0..rng.usize(..5)).map(|_| bin(rng)).collect())
+    }
+
+    /// Counts up to the largest there are, so that sums reach their end; scores in quarters, whose sums are exact.
+    fn variant(rng: &mut fastrand::Rng) -> VariantCounts {
+        let count = |rng: &mut fastrand::Rng| if rng.u8(..8) == 0 { u64::MAX / 2 } else { rng.u64(..1_000) };
+        let mut counts = VariantCounts { started: count(rng), duration: bins(rng), ..VariantCounts::default() };
+        counts.results.fill_with(|| count(rng));
+        counts.cells.fill_with(|| CellCounts { requests: count(rng), errors: count(rng) });
+        for name in ["purchase", "signup"] {
+            if rng.bool() {
+                let mut hits = [0; CELL_COUNT];
+                hits.fill_with(|| count(rng));
+                counts.goals.insert(name.to_owned(), hits);
+            }
+            if rng.bool() {
+                let mut score = ScoreCounts { bins: bins(rng), ..ScoreCounts::default() };
+                let quarters = |rng: &mut fastrand::Rng| f64::from(rng.i32(-1_000..1_000)) / 4.0;
+                score.cells.fill_with(|| ScoreCell { count: count(rng), sum: quarters(rng), squares: quarters(rng) });
+                counts.scores.insert(name.to_owned(), score);
+            }
+        }
+        counts
+    }
+
+    fn variants(rng: &mut fastrand::Rng) -> BTreeMap<String, VariantCounts> {
+        let mut some = BTreeMap::new();
+        for name in ["old", "new"] {
+            if rng.bool() {
+                some.insert(name.to_owned(), variant(rng));
+            }
+        }
+        some
+    }
+
+    fn proxy(rng: &mut fastrand::Rng) -> Counts {
+        let mut counts = Counts::new();
+        for flag in ["checkout", "search"] {
+            if rng.bool() {
+                let mut of_flag = FlagCounts { variants: variants(rng), ..FlagCounts::default() };
+                of_flag.unassigned.insert(["override", "default"][rng.usize(..2)].to_owned(), rng.u64(..9));
+                of_flag.segments.insert(["beta", "staff"][rng.usize(..2)].to_owned(), variants(rng));
+                counts.insert(flag.to_owned(), of_flag);
+            }
+        }
+        counts
+    }
+
+    fn merged<'a>(proxies: impl Iterator<Item = &'a Counts>) -> Observation {
+        let mut sum = Observation::default();
+        proxies.for_each(|counts| add(&mut sum, counts.clone()));
+        sum
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn proxies_in_any_order_give_the_same(seed: u64, proxies in 2usize..8) {
+            let rng = &mut fastrand::Rng::with_seed(seed);
+            let mut counts: Vec<Counts> = (0..proxies).map(|_| proxy(rng)).collect();
+            let one = merged(counts.iter());
+            rng.shuffle(&mut counts);
+            proptest::prop_assert_eq!(&one, &merged(counts.iter()));
+            // Nothing is lost: the sum has what each had at least.
+            for (flag, counts) in counts.iter().flatten() {
+                for (variant, counts) in &counts.variants {
+                    proptest::prop_assert!(one.flags[flag].variants[variant].started >= counts.started);
+                }
+            }
+        }
+    }
+}

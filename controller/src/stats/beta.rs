@@ -13,19 +13,21 @@ use super::real::{length, real};
 /// ln I_x(a, b), the logarithm of the regularised incomplete beta function: ln P(Beta(a, b) <= x). `a`, `b` above 0.
 #[must_use]
 pub fn ln_share(a: f64, b: f64, x: f64) -> f64 {
-    if x >= 1.0 {
+    ln_share_apart(a, b, (x, 1.0 - x))
+}
+
+/// The same where 1 - x is known in full precision: x and it are given.
+#[must_use]
+pub fn ln_share_apart(a: f64, b: f64, (x, y): (f64, f64)) -> f64 {
+    if y <= 0.0 {
         return 0.0;
     }
     let x = x.max(1e-300);
-    if x < (a + 1.0) / (a + b + 2.0) {
-        ln_tail(a, b, x, 1.0 - x).min(0.0)
-    } else {
-        ln_1m_exp(ln_tail(b, a, 1.0 - x, x))
-    }
+    if x < (a + 1.0) / (a + b + 2.0) { ln_tail(a, b, x, y).min(0.0) } else { ln_1m_exp(ln_tail(b, a, y, x)) }
 }
 
 /// ln(1 - e^z) for z at or below 0; finite.
-fn ln_1m_exp(z: f64) -> f64 {
+pub(super) fn ln_1m_exp(z: f64) -> f64 {
     if z > -1e-300 { LEAST } else { (-z.exp()).ln_1p().max(LEAST) }
 }
 
@@ -75,11 +77,12 @@ pub fn ln_dirichlet(pairs: &[(f64, f64)]) -> f64 {
 }
 
 /// x ln(x / mean) + mean - x without cancellation near x = mean.
-fn deviance(x: f64, mean: f64) -> f64 {
+pub(super) fn deviance(x: f64, mean: f64) -> f64 {
     let mean = mean.max(1e-300);
     let v = (x - mean) / (x + mean);
     if v.abs() >= 0.1 {
-        return x * (x / mean).ln() + mean - x;
+        let ratio = x / mean;
+        return x * if ratio.is_normal() { ratio.ln() } else { x.ln() - mean.ln() } + mean - x;
     }
     let mut sum = (x - mean) * v;
     let (mut power, mut odd) = (2.0 * x * v, 1.0);
@@ -95,7 +98,7 @@ fn deviance(x: f64, mean: f64) -> f64 {
 }
 
 /// ln Gamma(z) minus Stirling's (z - 1/2) ln z - z + ln(2 pi) / 2.
-fn beyond_stirling(z: f64) -> f64 {
+pub(super) fn beyond_stirling(z: f64) -> f64 {
     if z < 16.0 {
         return ln_gamma(z) - ((z - 0.5) * z.ln() - z + LN_ROOT_TAU);
     }

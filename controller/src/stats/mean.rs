@@ -5,7 +5,7 @@
 
 use statrs::distribution::{ContinuousCDF as _, StudentsT};
 
-use super::normal::Side;
+use super::normal::{Side, quantile_above};
 use super::real::length;
 
 /// A mean with the variance of the single value.
@@ -63,6 +63,36 @@ pub fn lift(first: Sample, second: Sample) -> Option<Estimate> {
     (estimate.value.is_finite() && estimate.error.is_finite()).then_some(estimate)
 }
 
+/// Welch's degrees of freedom of two means, each of at least two values.
+#[must_use]
+pub fn freedom(first: Sample, second: Sample) -> f64 {
+    welch_freedom([(first.of_mean(), first.n - 1.0), (second.of_mean(), second.n - 1.0)])
+}
+
+/// Of two squared errors with the degrees of freedom of each.
+fn welch_freedom(parts: [(f64, f64); 2]) -> f64 {
+    let pieces: f64 = parts.iter().map(|(variance, freedom)| variance * variance / freedom).sum();
+    let (variance, freedom) = parts.iter().fold((0.0, 0.0), |sum, part| (sum.0 + part.0, sum.1 + part.1));
+    if pieces > 0.0 { variance * variance / pieces } else { freedom }
+}
+
+/// What one look says of an estimate, at a sample size that was fixed before: a two-sided interval of 1 - `alpha`, and p.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct OneLook {
+    /// Lower and upper end, by Student's t.
+    pub interval: (f64, f64),
+    /// Two-sided, of none.
+    pub p: f64,
+}
+
+/// One look at an estimate with these degrees of freedom, at least 1.
+#[must_use]
+pub fn one_look(estimate: Estimate, freedom: f64, alpha: f64) -> OneLook {
+    let half = estimate.error * student_above(alpha / 2.0, freedom);
+    let p = student(estimate, freedom, Side::Two);
+    OneLook { interval: (estimate.value - half, estimate.value + half), p }
+}
+
 /// Two estimates compared by Welch's t.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Welch {
@@ -105,8 +135,7 @@ impl CellRatio {
     pub fn against(first: Self, second: Self, side: Side) -> Welch {
         let (va, vb) = (first.ratio.error.powi(2), second.ratio.error.powi(2));
         let difference = Estimate { value: second.ratio.value - first.ratio.value, error: (va + vb).sqrt() };
-        let pieces = va * va / first.freedom + vb * vb / second.freedom;
-        let freedom = if pieces > 0.0 { (va + vb).powi(2) / pieces } else { first.freedom + second.freedom };
+        let freedom = welch_freedom([(va, first.freedom), (vb, second.freedom)]);
         Welch { difference, freedom, p: student(difference, freedom, side) }
     }
 }
@@ -122,6 +151,20 @@ fn student(difference: Estimate, freedom: f64, side: Side) -> f64 {
         Side::Greater => law.sf(t),
         Side::Less => law.sf(-t),
     }
+}
+
+/// The quantile that leaves `p`, below a half, above it; found by halving, for `statrs`'s own panics in far tails.
+fn student_above(p: f64, freedom: f64) -> f64 {
+    let Some(law) = StudentsT::new(0.0, 1.0, freedom).ok().filter(|_| freedom < 1e7) else { return quantile_above(p) };
+    let (mut low, mut high) = (0.0, 1.0);
+    while law.sf(high) > p && high < 1e150 {
+        high *= 2.0;
+    }
+    for _ in 0..100 {
+        let middle = f64::midpoint(low, high);
+        if law.sf(middle) > p { low = middle } else { high = middle }
+    }
+    high
 }
 
 /// How much more errors vary between cells than independent requests would let them, from (errors, requests) of each: Pearson's
@@ -144,6 +187,10 @@ pub fn dispersion(cells: &[(f64, f64)]) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::beta::ln_share;
+    use super::super::normal::quantile;
+    use super::super::proportion::{Hits, two_proportions};
+    use super::super::real_to_count;
     use super::super::sequence::Asymptotic;
     use super::*;
 
@@ -160,10 +207,13 @@ mod tests {
         let half = Asymptotic::tightest_at(1_000.0, 0.05).half_width(lifted.error, 6_461.0, 0.05);
         assert!((lifted.value - half + 0.558_44).abs() < 1e-5 && (lifted.value + half - 1.565_16).abs() < 1e-5);
         // At a sample size that was fixed before: Welch's interval, 14 of 28 against 16 of 30.
-        let fixed = lift(Sample::of_share(14.0, 28.0), Sample::of_share(16.0, 30.0)).unwrap();
+        let (first, second) = (Sample::of_share(14.0, 28.0), Sample::of_share(16.0, 30.0));
+        let fixed = lift(first, second).unwrap();
         assert!((fixed.value - 0.066_67).abs() < 1e-5);
-        let z = fixed.value / fixed.error;
-        assert!((student(fixed, 55.9, Side::Two) - 0.807_07).abs() < 2e-4, "{z} {}", student(fixed, 55.9, Side::Two));
+        let found = one_look(fixed, freedom(first, second), 0.05);
+        let (low, high) = found.interval;
+        assert!((low + 0.477_67).abs() < 1e-5 && (high - 0.611_01).abs() < 1e-5, "{found:?}");
+        assert!((found.p - 0.807_07).abs() < 1e-5, "{found:?}");
         assert_eq!(lift(Sample::of_share(0.0, 10.0), Sample::of_share(3.0, 10.0)), None);
     }
 
@@ -195,5 +245,58 @@ mod tests {
         uneven[3].0 = 100.0;
         // 20 cells, rate 0.05, expected 5 each: (95^2 + 19 * 5^2) / (5 * 0.95) / 19.
         assert!((dispersion(&uneven) - (9025.0 + 475.0) / 4.75 / 19.0).abs() < 1e-9);
+    }
+
+    /// How often a test of nominal 5 % rejects where both variants are alike: of cells, and of requests. Each user has 20 requests in the
+    /// mean, and one of twenty has the second variant; activity is lognormal (sigma 1.2), proneness to errors Beta(0.1, 9.9).
+    fn false_alarms(users: u32, runs: u32) -> (f64, f64) {
+        let quantile_of_errors = |i: u32| {
+            let (mut low, mut high) = (0.0, 1.0);
+            for _ in 0..60 {
+                let middle = f64::midpoint(low, high);
+                let below = ln_share(0.1, 9.9, middle).exp() < (f64::from(i) + 0.5) / 1_000.0;
+                if below { low = middle } else { high = middle }
+            }
+            high
+        };
+        let proneness: Vec<f64> = (0..1_000).map(quantile_of_errors).collect();
+        let (mut by_cells, mut by_requests) = (0.0, 0.0);
+        let rng = &mut fastrand::Rng::with_seed(310);
+        for _ in 0..runs {
+            let mut cells = [[(0.0, 0.0); 20]; 2];
+            for _ in 0..users {
+                let cell = &mut cells[usize::from(rng.u8(..20) == 0)][rng.usize(..20)];
+                let (rate, activity) = (proneness[rng.usize(..1_000)], 1.2 * quantile(rng.f64()) - 0.72);
+                let requests = (20.0 * activity.exp()).min(5_000.0).ceil();
+                cell.0 += (0..real_to_count(requests)).fold(0.0, |x, _| if rng.f64() < rate { x + 1.0 } else { x });
+                cell.1 += requests;
+            }
+            let [first, second] = cells.map(|cells| CellRatio::of(&cells).unwrap());
+            let hits = |cells: &[(f64, f64)]| {
+                let (x, n) = cells.iter().fold((0.0, 0.0), |sum, cell| (sum.0 + cell.0, sum.1 + cell.1));
+                Hits::new(x, n)
+            };
+            let once = two_proportions(hits(&cells[0]), hits(&cells[1]), Side::Two).p;
+            for (alarms, p) in
+                [(&mut by_cells, CellRatio::against(first, second, Side::Two).p), (&mut by_requests, once)]
+            {
+                *alarms += if p < 0.05 { f64::from(runs).recip() } else { 0.0 };
+            }
+        }
+        (by_cells, by_requests)
+    }
+
+    /// The numbers of docs/statistics.md: what a test of requests does, and that of cells with few users in each and with many.
+    #[test]
+    fn a_test_of_cells_nearly_keeps_its_level_where_one_of_requests_does_not() {
+        let (cells, requests) = false_alarms(2_000, 1_000);
+        assert!(
+            (0.12..0.20).contains(&cells) && requests > 0.35,
+            "5 users of the second variant a cell: {cells} {requests}"
+        );
+        let (cells, requests) = false_alarms(10_000, 1_000);
+        assert!((0.07..0.12).contains(&cells) && requests > 0.4, "25 users: {cells} {requests}");
+        let (cells, requests) = false_alarms(50_000, 300);
+        assert!((0.02..0.08).contains(&cells) && requests > 0.4, "125 users: {cells} {requests}");
     }
 }

@@ -5,12 +5,13 @@
 //! - `boundary`: gamma mixtures, stitching, sequences of quantiles and distributions
 //! - `mean`: differences, lifts, variances between cells; `quantile`: of histograms
 //! - `mismatch`: sample-ratio mismatch; `rank`: Kolmogorov-Smirnov and Mann-Whitney; `paired`: McNemar; `multiple`: corrections
-//! - `beta`, `normal`, `real`: what these rest on
+//! - `beta`, `gamma`, `normal`, `real`: what these rest on
 //!
 //! Whatever goes in within its documented range, what comes out is finite. What was never seen is "no difference", not a NaN.
 pub mod beta;
 pub mod boundary;
 pub mod count;
+mod gamma;
 pub mod mean;
 pub mod mismatch;
 pub mod multiple;

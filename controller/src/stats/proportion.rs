@@ -1,7 +1,7 @@
 //! Two error rates, or one: z tests, Wilson's and Newcombe's intervals, the exact binomial test. For reports and for gates that are
 //! looked at once, never as a trigger in every tick: looking again and again at p finds something in the end.
 
-use super::beta::ln_share;
+use super::beta::ln_share_apart;
 use super::normal::{Side, quantile};
 
 /// `hits` of `all`. May be fractional, where counts were divided by a dispersion.
@@ -119,11 +119,12 @@ pub fn binomial(hits: u64, all: u64, share: f64, side: Side) -> f64 {
     if all == 0 || hits > all {
         return 1.0;
     }
-    let at_least = |k: u64| at_least(k, all, share);
-    let at_most = |k: u64| 1.0 - at_least(k.saturating_add(1));
+    let at_least = |k: u64| at_least(k, all, (share, 1.0 - share));
+    // The misses are at least the rest: 1 less the other tail would lose what is below 1e-16.
+    let at_most = |k: u64| self::at_least(all - k, all, (1.0 - share, share));
     match side {
         Side::Greater => at_least(hits),
-        Side::Less => self::at_least(all - hits, all, 1.0 - share),
+        Side::Less => at_most(hits),
         Side::Two => {
             let mean = super::real(all) * share;
             let density = |k: u64| super::beta::ln_choose(all, k) + ln_power(k, share) + ln_power(all - k, 1.0 - share);
@@ -142,15 +143,15 @@ pub fn binomial(hits: u64, all: u64, share: f64, side: Side) -> f64 {
     }
 }
 
-/// P(X >= k), by the incomplete beta function.
-fn at_least(k: u64, all: u64, share: f64) -> f64 {
+/// P(X >= k), by the incomplete beta function; of a hit's probability and a miss's.
+fn at_least(k: u64, all: u64, (hit, miss): (f64, f64)) -> f64 {
     if k == 0 {
         return 1.0;
     }
     if k > all {
         return 0.0;
     }
-    ln_share(super::real(k), super::real(all - k) + 1.0, share).exp()
+    ln_share_apart(super::real(k), super::real(all - k) + 1.0, (hit, miss)).exp()
 }
 
 fn ln_power(count: u64, base: f64) -> f64 {
@@ -261,6 +262,21 @@ mod tests {
         ] {
             let found = binomial(x, n, share, side);
             assert!((found - p).abs() < 1e-9, "{x}/{n} {share}: {found}");
+        }
+        // Far out, where 1 less the other tail is 0: summed with 60 digits.
+        for (x, n, share, side, p) in [
+            (0, 1_000, 0.5, Side::Two, 1.866_527_237_006_438e-301),
+            (1_000, 1_000, 0.5, Side::Two, 1.866_527_237_006_438e-301),
+            (0, 1_000, 0.5, Side::Less, 9.332_636_185_032_189e-302),
+            (1_000, 1_000, 0.5, Side::Greater, 9.332_636_185_032_189e-302),
+            (1, 1_000, 0.1, Side::Two, 3.268_835_160_124_194e-44),
+            (1, 1_000, 0.1, Side::Less, 1.959_557_881_097_939e-44),
+            (260, 1_000, 0.1, Side::Greater, 4.339_376_342_669_719e-47),
+            (20, 1_000, 0.1, Side::Two, 1.420_036_179_191_055e-23),
+            (700, 1_000, 0.9, Side::Two, 6.823_349_107_844_565e-69),
+        ] {
+            let found = binomial(x, n, share, side);
+            assert!((found / p - 1.0).abs() < 1e-9, "{x}/{n} {share} {side:?}: {found}");
         }
         // Three hundred without a failure bound the rate below 1 % with 95 %.
         assert!(binomial(0, 300, 0.01, Side::Less) < 0.05 && binomial(0, 298, 0.01, Side::Less) > 0.05);
