@@ -254,7 +254,8 @@ impl Bins {
         added(self.0.values().map(|bin| bin.count))
     }
 
-    /// Adds another histogram's values. Of two bins that begin alike the wider one's end is kept, so that order does not matter.
+    /// Adds another histogram's values. Of two bins that begin alike the wider one's end is kept, so that order does
+    /// not matter.
     pub fn merge(&mut self, other: &Self) {
         for (lower, bin) in &other.0 {
             let mine = self.0.entry(*lower).or_insert(Bin { width: bin.width, count: 0 });

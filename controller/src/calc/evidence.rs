@@ -14,8 +14,8 @@ use crate::stats::real_to_count;
 
 pub(super) const METHODS: &[Method] = &[Method {
     name: "evidence",
-    what: "what decides about errors, ticks of [seconds, candidate's errors, requests, control's errors, requests]; of how many limits",
-    example: r#"{"ratio": 2, "ticks": [[1, 2, 50, 9, 950], [1, 6, 48, 10, 949]], "planned_seconds": 3600, "alpha": 0.01, "limits": 4}"#,
+    what: "what decides about errors, of ticks: [seconds, candidate's errors, requests, control's errors, requests]",
+    example: r#"{"ratio": 2, "ticks": [[1, 2, 50, 9, 950], [1, 6, 48, 10, 949]], "planned_seconds": 3600, "limits": 4}"#,
     run: evidence,
 }];
 

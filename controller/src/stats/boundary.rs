@@ -31,8 +31,8 @@ impl GammaMixture {
         Self { family, rho: NormalMixture::tightest_at(best, alpha, true).rho, scale: scale.max(1e-6) }
     }
 
-    /// ln of the evidence that the sum drifts upwards, when it is `sum` after a variance of `variance`. It grows with the sum, without
-    /// end in either direction, and is at most 0 for sums below 0.
+    /// ln of the evidence that the sum drifts upwards, when it is `sum` after a variance of `variance`. It grows with
+    /// the sum, without end in either direction, and is at most 0 for sums below 0.
     #[must_use]
     pub fn ln_evidence(&self, sum: f64, variance: f64) -> f64 {
         self.ln_integral(sum, variance.max(0.0)) - self.ln_integral(0.0, 0.0)
@@ -145,8 +145,9 @@ pub fn quantile_ranks(p: f64, n: f64, alpha: f64, best: f64) -> f64 {
     DELTA * (GROWTH * used * variance / best).sqrt() + widened(variance * used * ell, (1.0 - 2.0 * p) / 3.0 * ell)
 }
 
-/// What the literature has and Weir does not: p values of two samples' quantiles at any time (0.814704, 0.0838055, 0.0054947, 0.0340463).
-/// Durations of two variants are compared by the slow requests beyond an edge, whose evidence also holds where load changes.
+/// What the literature has and Weir does not: p values of two samples' quantiles at any time (0.814704, 0.0838055,
+/// 0.0054947, 0.0340463). Durations of two variants are compared by the slow requests beyond an edge, whose evidence
+/// also holds where load changes.
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,17 +1,18 @@
-//! The two incomplete gamma integrals in logarithms, for parameters of either sign, and without differences of large logarithms: a tail of
-//! e^-4000 stays a number. Owns these functions; knows no boundary.
+//! The two incomplete gamma integrals in logarithms, for parameters of either sign, and without differences of large
+//! logarithms: a tail of e^-4000 stays a number. Owns these functions; knows no boundary.
 //!
 //! `statrs`'s regularised ones give 0 below 1e-308, and ask for parameters above 0; both matter here.
 //!
-//! Sources: DLMF 8.9 (Legendre's continued fraction), 8.7 (series), 8.8 (recurrence), 8.12 (uniform expansion, first term); Perron's fraction of Kummer's function M(1; a + 1; x).
+//! Sources: DLMF 8.9 (Legendre's continued fraction), 8.7 (series), 8.8 (recurrence), 8.12 (uniform expansion, first
+//! term); Perron's fraction of Kummer's function M(1; a + 1; x).
 
 use statrs::function::gamma::ln_gamma;
 
 use super::beta::{beyond_stirling, deviance, ln_1m_exp};
 use super::normal::{LN_ROOT_TAU, ln_below};
 
-/// ln of the integral of `t^(a - 1) e^(x (1 - t))` over t from 0 to 1, for `a` above 0 and any `x`: `e^x x^-a` times the lower incomplete
-/// gamma function. It grows with `x`.
+/// ln of the integral of `t^(a - 1) e^(x (1 - t))` over t from 0 to 1, for `a` above 0 and any `x`: `e^x x^-a` times
+/// the lower incomplete gamma function. It grows with `x`.
 #[must_use]
 pub(super) fn ln_lower(a: f64, x: f64) -> f64 {
     if let Some(z) = normal(a, x) {
@@ -32,8 +33,8 @@ pub(super) fn ln_lower(a: f64, x: f64) -> f64 {
     }
 }
 
-/// ln of the integral of `t^(k - 1) e^(x (1 - t))` over t from 1 on, for `x` above 0 and any `k`: `e^x x^-k` times the upper incomplete
-/// gamma function. It grows with `k`.
+/// ln of the integral of `t^(k - 1) e^(x (1 - t))` over t from 1 on, for `x` above 0 and any `k`: `e^x x^-k` times the
+/// upper incomplete gamma function. It grows with `k`.
 #[must_use]
 pub(super) fn ln_upper(k: f64, x: f64) -> f64 {
     if let Some(z) = normal(k, x) {
@@ -53,13 +54,15 @@ fn ln_whole(a: f64, x: f64) -> f64 {
     deviance(a, x) - a.ln() / 2.0 + LN_ROOT_TAU + beyond_stirling(a)
 }
 
-/// Where fractions would take millions of terms the distribution is a normal one but for 1e-8: how many standard errors `x` is above.
+/// Where fractions would take millions of terms the distribution is a normal one but for 1e-8: how many standard errors
+/// `x` is above.
 fn normal(a: f64, x: f64) -> Option<f64> {
     let near = a > 1e14 && (x - a).abs() < 30.0 * a.sqrt();
     near.then(|| (2.0 * deviance(a, x)).max(0.0).sqrt().copysign(x - a))
 }
 
-/// Terms after which a fraction is taken as it is; where `x` is near the parameter it needs about 14 times the cube root: 140,000 for 1e12.
+/// Terms after which a fraction is taken as it is; where `x` is near the parameter it needs about 14 times the cube
+/// root: 140,000 for 1e12.
 const TERMS: u32 = 1_000_000;
 
 /// `1 / (a - x + x / (a + 1 - x + 2 x / (a + 2 - x + ...)))`, for `x` up to `a`.

@@ -76,7 +76,8 @@ fn welch_freedom(parts: [(f64, f64); 2]) -> f64 {
     if pieces > 0.0 { variance * variance / pieces } else { freedom }
 }
 
-/// What one look says of an estimate, at a sample size that was fixed before: a two-sided interval of 1 - `alpha`, and p.
+/// What one look says of an estimate, at a sample size that was fixed before: a two-sided interval of 1 - `alpha`, and
+/// p.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct OneLook {
     /// Lower and upper end, by Student's t.
@@ -247,8 +248,9 @@ mod tests {
         assert!((dispersion(&uneven) - (9025.0 + 475.0) / 4.75 / 19.0).abs() < 1e-9);
     }
 
-    /// How often a test of nominal 5 % rejects where both variants are alike: of cells, and of requests. Each user has 20 requests in the
-    /// mean, and one of twenty has the second variant; activity is lognormal (sigma 1.2), proneness to errors Beta(0.1, 9.9).
+    /// How often a test of nominal 5 % rejects where both variants are alike: of cells, and of requests. Each user has
+    /// 20 requests in the mean, and one of twenty has the second variant; activity is lognormal (sigma 1.2), proneness
+    /// to errors Beta(0.1, 9.9).
     fn false_alarms(users: u32, runs: u32) -> (f64, f64) {
         let quantile_of_errors = |i: u32| {
             let (mut low, mut high) = (0.0, 1.0);
@@ -286,7 +288,8 @@ mod tests {
         (by_cells, by_requests)
     }
 
-    /// The numbers of docs/statistics.md: what a test of requests does, and that of cells with few users in each and with many.
+    /// The numbers of docs/statistics.md: what a test of requests does, and that of cells with few users in each and
+    /// with many.
     #[test]
     fn a_test_of_cells_nearly_keeps_its_level_where_one_of_requests_does_not() {
         let (cells, requests) = false_alarms(2_000, 1_000);

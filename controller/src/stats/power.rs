@@ -180,8 +180,8 @@ pub fn time_to(missing: u64, per_second: f64) -> Option<u64> {
     (per_second > 0.0).then(|| whole(real(missing) / per_second * 1_000.0, u64::MAX))
 }
 
-/// What the literature has and Weir does not: sizes by the *unpooled* variance (42,690.056875 for 0.01 to 0.012). Every comparison of two
-/// shares here pools it, so a plan must as well.
+/// What the literature has and Weir does not: sizes by the *unpooled* variance (42,690.056875 for 0.01 to 0.012). Every
+/// comparison of two shares here pools it, so a plan must as well.
 #[cfg(test)]
 mod tests {
     use super::*;

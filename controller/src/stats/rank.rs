@@ -144,9 +144,11 @@ pub fn binned(first: &[f64], second: &[f64]) -> (Vec<f64>, Vec<f64>) {
 }
 
 /// What the literature has and Weir does not:
-/// - Kolmogorov and Smirnov's exact p and `scipy`'s asymptotic one (0.0157391839 and 0.0165414195 where the limit has 0.0189312696;
-///   0.9990660109; one-sided 0.7 and 0.9143290114): at a proxy's volumes all of them are the limit, and the distance decides;
-/// - Hodges and Lehmann's shift with its interval (-0.4999393907; 22.5): it takes the values themselves, and proxies count bins.
+/// - Kolmogorov and Smirnov's exact p and `scipy`'s asymptotic one (0.0157391839 and 0.0165414195 where the limit has
+///   0.0189312696; 0.9990660109; one-sided 0.7 and 0.9143290114): at a proxy's volumes all of them are the limit, and
+///   the distance decides;
+/// - Hodges and Lehmann's shift with its interval (-0.4999393907; 22.5): it takes the values themselves, and proxies
+///   count bins.
 #[cfg(test)]
 mod tests {
     use super::*;

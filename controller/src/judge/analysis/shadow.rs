@@ -1,8 +1,9 @@
 //! Answers of mirrored requests: may the candidate get users at all? Owns that rule; how answers are compared is the filter's.
 //!
 //! What differs between control and control is noise: the rate of disagreement there is taken off the candidate's. The agreement's lower
-//! bound of 95 % must reach the limit. A field is shown among the worst by Diffy's rule, with the exact test of McNemar over all fields
-//! (Holm) beside it.
+//! bound of 95 % must reach the limit. The ratios of p95 and of errors are held against theirs as they were seen,
+//! without a confidence. A field is shown among the worst by Diffy's rule, with the exact test of McNemar over all
+//! fields (Holm) beside it.
 
 use serde::{Deserialize, Serialize};
 
