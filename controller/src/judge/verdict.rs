@@ -206,7 +206,11 @@ impl Case<'_> {
             Silent::Candidate(ms) => (self.situation.candidate, ms),
             Silent::Control(ms) => (self.situation.control, ms),
         };
-        let sentence = self.holds(&format!("no request of {name} in the last {}; this time does not count", time(ms)));
+        let cancelled = name == self.situation.candidate && self.memory.recent.sum().ended > 0;
+        let what = if cancelled { "every request" } else { "no request" };
+        let end = if cancelled { " was cancelled" } else { "" };
+        let what = format!("{what} of {name} in the last {}{end}; this time does not count", time(ms));
+        let sentence = self.holds(&what);
         Some(Ruling::new(Verdict::Hold, Why::NoTraffic, sentence))
     }
 

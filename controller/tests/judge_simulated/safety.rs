@@ -2,10 +2,12 @@
 
 use weir_controller::judge::analysis::Analysis;
 use weir_controller::judge::{CheckState, Ruling, Transition, Verdict, Why};
+use weir_controller::observation::VariantCounts;
 use weir_controller::rollout::{Phase, RolloutState};
 use weir_controller::stats::power::Ceiling;
 use weir_core::document::{Advance, Policy, Rollout, Stage};
 use weir_core::guardrail::{Guardrail, Metric};
+use weir_core::outcome::Outcome;
 use weir_core::span::Span;
 
 use crate::rollouts::{errors, latency, rollout, run, share, started, until_stage};
@@ -203,6 +205,27 @@ fn traffic_of_a_few_requests_a_minute_is_judged_in_its_time_and_silence_counts_f
     let (ruling, _) = run(&mut state, &mut world, 3_000);
     assert_held(&state, &ruling, Why::NoTraffic);
     assert!(ruling.numbers.observed_ms < 60_000, "{}", ruling.numbers.observed_ms);
+}
+
+#[test]
+fn requests_that_are_all_cancelled_are_said_to_be() {
+    let rollout = with(vec![errors(Some(2.0), None)], vec![stage("50%", 60)]);
+    let (mut state, mut world) = (started(&rollout), World::new(1));
+    let mut last = None;
+    for _ in 0..60 {
+        let mut observation = world.tick(f64::from(state.weight_ppm) / 1e6);
+        let next = observation.flags.get_mut("checkout").unwrap().variants.get_mut("next").unwrap();
+        let mut cancelled = VariantCounts { started: next.started, ..VariantCounts::default() };
+        cancelled.results[Outcome::Cancelled.index()] = next.started;
+        *next = cancelled;
+        let (next, ruling) = state.tick("checkout", &observation);
+        (state, last) = (next, Some(ruling));
+    }
+    let ruling = last.unwrap();
+    assert_held(&state, &ruling, Why::NoTraffic);
+    assert!(
+        ruling.sentence.contains("every request of next in the last ") && ruling.sentence.contains("was cancelled")
+    );
 }
 
 #[test]
