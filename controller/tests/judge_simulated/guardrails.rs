@@ -22,14 +22,19 @@ fn counted(counter: Counter, ratio: Option<f64>, max: Option<&str>) -> Guardrail
 
 /// What the judge says of a fault in stage 1, with these guardrails.
 fn rolled_back_by(guardrail: &Guardrail, before: Behaviour, fault: Behaviour) -> String {
+    rolled_back_within(40, guardrail, before, fault)
+}
+
+/// The same, so many seconds after the fault at most.
+fn rolled_back_within(most: u32, guardrail: &Guardrail, before: Behaviour, fault: Behaviour) -> String {
     for seed in 0..4 {
         let (mut state, mut world) = (started(&with(vec![guardrail.clone()])), World::new(seed));
         (world.candidate, world.control) = (before, before);
         until_stage(&mut state, &mut world, 1);
         world.candidate = fault;
-        let (ruling, changes) = run(&mut state, &mut world, 60);
+        let (ruling, changes) = run(&mut state, &mut world, most + 20);
         assert_eq!((ruling.verdict, ruling.why), (Verdict::RollBack, Why::GuardrailBroken), "{}", ruling.sentence);
-        assert!(changes[0].0 <= 40, "{changes:?} {}", ruling.sentence);
+        assert!(changes[0].0 <= most, "{changes:?} {}", ruling.sentence);
         if seed == 3 {
             return ruling.sentence;
         }
@@ -75,13 +80,14 @@ fn latency_rolls_back_beside_control_without_any_ceiling() {
     assert!(sentence.contains("p95") && sentence.contains("1.5 times tolerated"), "{sentence}");
 }
 
-/// One request in 125 is slow: p99 and below don't see it, p99.9 does.
+/// One request in 125 is slow: p99 and below don't see it, p99.9 does. It takes some 50 slow requests, for the busiest cell's chance excess
+/// is left out as one client's.
 #[test]
 fn a_fault_of_the_slowest_hundredth_is_found_by_p999_alone() {
     let (before, fault) = (Behaviour { slow: 0.0002, ..HEALTHY }, Behaviour { slow: 0.008, ..HEALTHY });
     let p = |quantile, ratio, max_us| Guardrail::on(Metric::Latency { quantile, ratio, max_us });
     for guardrail in [p(0.999, Some(1.5), None), p(0.999, None, Some(200_000))] {
-        let sentence = rolled_back_by(&guardrail, before, fault);
+        let sentence = rolled_back_within(60, &guardrail, before, fault);
         println!("{sentence}");
         assert!(sentence.contains("p99.9"), "{sentence}");
     }

@@ -93,7 +93,11 @@ impl World {
         let mut part = |whole: u64, share: f64| (0..whole).filter(|_| self.rng.f64() < share).count() as u64;
         let of = |kind: f64, all: f64| if all > 0.0 { kind / all } else { 0.0 };
         let timeouts = part(cells.sum().errors, of(behaviour.timeouts, failing));
-        let resets = part(cells.sum().errors - timeouts, of(behaviour.resets, failing - behaviour.timeouts));
+        // No chance is drawn for what never comes: the streams of the other tests stay as they are.
+        let resets = match of(behaviour.resets, failing - behaviour.timeouts) {
+            0.0 => 0,
+            share => part(cells.sum().errors - timeouts, share),
+        };
         let refused = part(cells.sum().requests - cells.sum().errors, behaviour.client_errors);
         let storm = poisson(&mut self.rng, storm);
         cells.0[7].add(Tally::new(storm, storm));
