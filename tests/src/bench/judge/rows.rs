@@ -137,6 +137,7 @@ fn healthy_errors(effort: Effort) -> Vec<Row> {
             healthy("one client's retry storm", shaped(Shape::Storm), ratio, ALPHA),
         ]);
     }
+    rows.push(healthy("heavy-tailed users", shaped(Shape::Heavy), 1.25, ALPHA));
     rows
 }
 

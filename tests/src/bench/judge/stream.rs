@@ -51,6 +51,8 @@ const OF_USER: u32 = 20;
 /// A seeded stream.
 pub(super) struct Stream {
     rng: fastrand::Rng,
+    /// Which cells control's errors are of; apart from the rest, for most rows don't look at it.
+    of_control: fastrand::Rng,
     world: World,
     /// Share of each cell in the candidate's traffic; they sum to 1.
     cells: [f64; 20],
@@ -72,7 +74,8 @@ impl Stream {
         if world.shape == Shape::Heavy {
             Users { share: world.share, cells } = Users::draw(&mut rng, world.share);
         }
-        Self { rng, world, cells, user: beta_binomial(OF_USER, 0.1, 9.9), length: length.max(1) }
+        let of_control = fastrand::Rng::with_seed(!seed);
+        Self { rng, of_control, world, cells, user: beta_binomial(OF_USER, 0.1, 9.9), length: length.max(1) }
     }
 
     /// From now on the candidate fails so often.
@@ -110,12 +113,22 @@ impl Stream {
         if shape == Shape::Storm && (round * 2 / 3..round * 7 / 10).contains(&of_round) {
             cells.0[7].add(Tally::new(50 * span, 50 * span));
         }
-        // Which cells control's are of matters only where they cluster.
         let errors = poisson(&mut self.rng, of_control * control * worse);
         let good = poisson(&mut self.rng, of_control * (1.0 - control * worse));
-        let mut others = Cells::default();
-        others.0[0] = Tally::new(good + errors, errors);
+        let others = self.spread(good + errors, errors);
         (cells, others)
+    }
+
+    /// Control's requests evenly over the cells, its errors in any of them: they vary between cells as chance has it.
+    fn spread(&mut self, requests: u64, errors: u64) -> Cells {
+        let mut cells = Cells([Tally::new(requests / 20, 0); 20]);
+        for _ in 0..requests % 20 {
+            cells.0[self.of_control.usize(..20)].requests += 1;
+        }
+        for _ in 0..errors {
+            cells.0[self.of_control.usize(..20)].errors += 1;
+        }
+        cells
     }
 
     fn requests(&mut self, requests: f64, errors: f64) -> Cells {
@@ -222,24 +235,39 @@ mod tests {
     #[test]
     fn the_streams_of_a_day_are_those_of_the_published_rows() {
         for (shape, expected) in [
-            (Shape::Steady, 15_052_961_477_294_473_544),
-            (Shape::Clustered, 17_149_410_037_084_202_511),
-            (Shape::Day, 17_576_912_022_776_571_004),
-            (Shape::Stages, 6_090_566_244_809_028_522),
-            (Shape::Heavy, 6_208_499_017_502_771_338),
-            (Shape::Gaps, 12_920_254_944_742_732_784),
-            (Shape::Storm, 14_178_585_788_012_064_200),
+            (Shape::Steady, 1_132_929_796_679_110_930),
+            (Shape::Clustered, 13_926_206_000_689_692_715),
+            (Shape::Day, 12_210_128_180_250_889_390),
+            (Shape::Stages, 7_979_397_415_308_767_518),
+            (Shape::Heavy, 9_497_521_243_151_100_334),
+            (Shape::Gaps, 5_774_017_445_907_282_686),
+            (Shape::Storm, 11_743_099_445_399_922_962),
         ] {
             let mut stream = stream(shape, 3, DAY);
             let mut sum = 0u64;
             for second in (0..DAY).step_by(10) {
                 let (candidate, control) = stream.next(second, 1);
-                for cell in candidate.0.iter().chain(&control.0) {
+                for cell in candidate.0.iter().chain([&control.sum()]) {
                     sum = sum.wrapping_mul(31).wrapping_add(cell.requests * 1_009 + cell.errors);
                 }
             }
             assert_eq!(sum, expected, "{shape:?}");
         }
+    }
+
+    /// Below a ratio of 1.5 counts are divided by the dispersion between control's cells: 1.13 on average where only chance is at work, however
+    /// long.
+    #[test]
+    fn control_s_errors_differ_between_cells_by_chance_alone() {
+        let dispersions = (0..100).map(|seed| {
+            let mut stream = stream(Shape::Steady, seed, DAY);
+            let mut control = Cells::default();
+            (0..3_600).for_each(|second| control.add(&stream.next(second, 1).1));
+            assert_eq!(control.with_errors(), 20);
+            control.dispersion()
+        });
+        let mean = dispersions.sum::<f64>() / 100.0;
+        assert!((1.05..1.2).contains(&mean), "{mean}");
     }
 
     #[test]
