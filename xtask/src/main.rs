@@ -66,7 +66,8 @@ enum Verb {
     /// Measures, and writes what it measured.
     #[command(
         after_help = "Examples:\n  cargo xtask bench kill --report kill.json\n  cargo xtask bench rollback --report rollback.json\n  \
-                            cargo xtask bench judge --quick\n  cargo xtask bench judge-speed\n  cargo xtask bench evaluate --report evaluate.json"
+                            cargo xtask bench judge --quick\n  cargo xtask bench judge --only heavy-tailed\n  \
+                            cargo xtask bench judge-speed\n  cargo xtask bench evaluate --report evaluate.json"
     )]
     Bench {
         /// Passed on: `kill`, `rollback`, `judge`, `judge-speed` or `evaluate`, `--report FILE` (not judge-speed: criterion keeps its reports

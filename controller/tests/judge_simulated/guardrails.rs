@@ -1,6 +1,7 @@
 //! Every kind of guardrail decides what it is for, and one client decides none of them.
 
-use weir_controller::judge::{CheckState, Transition, Verdict, Why};
+use weir_controller::judge::slower::Multiple;
+use weir_controller::judge::{self, Bound, CheckState, Transition, Verdict, Why};
 use weir_controller::rollout::Phase;
 use weir_core::document::{Policy, Rollout};
 use weir_core::guardrail::{Counter, Guardrail, Inconclusive, Metric};
@@ -21,14 +22,19 @@ fn counted(counter: Counter, ratio: Option<f64>, max: Option<&str>) -> Guardrail
 
 /// What the judge says of a fault in stage 1, with these guardrails.
 fn rolled_back_by(guardrail: &Guardrail, before: Behaviour, fault: Behaviour) -> String {
+    rolled_back_within(40, guardrail, before, fault)
+}
+
+/// The same, so many seconds after the fault at most.
+fn rolled_back_within(most: u32, guardrail: &Guardrail, before: Behaviour, fault: Behaviour) -> String {
     for seed in 0..4 {
         let (mut state, mut world) = (started(&with(vec![guardrail.clone()])), World::new(seed));
         (world.candidate, world.control) = (before, before);
         until_stage(&mut state, &mut world, 1);
         world.candidate = fault;
-        let (ruling, changes) = run(&mut state, &mut world, 60);
+        let (ruling, changes) = run(&mut state, &mut world, most + 20);
         assert_eq!((ruling.verdict, ruling.why), (Verdict::RollBack, Why::GuardrailBroken), "{}", ruling.sentence);
-        assert!(changes[0].0 <= 40, "{changes:?} {}", ruling.sentence);
+        assert!(changes[0].0 <= most, "{changes:?} {}", ruling.sentence);
         if seed == 3 {
             return ruling.sentence;
         }
@@ -45,9 +51,18 @@ fn timeouts_resets_server_errors_and_client_errors_roll_back_by_ratio_and_by_cei
         println!("{sentence}");
         assert!(sentence.contains("timeouts") && sentence.contains("of 20 cells"), "{sentence}");
     }
-    let sentence =
-        rolled_back_by(&counted(Counter::ServerErrors, Some(2.0), None), HEALTHY, Behaviour { errors: 0.1, ..HEALTHY });
-    assert!(sentence.contains("server errors"), "{sentence}");
+    let breaking = Behaviour { errors: 0.0, resets: 0.005, ..HEALTHY };
+    let fault = Behaviour { resets: 0.1, ..breaking };
+    for guardrail in [counted(Counter::Resets, Some(2.0), None), counted(Counter::Resets, None, Some("2%"))] {
+        let sentence = rolled_back_by(&guardrail, breaking, fault);
+        assert!(sentence.contains("resets") && sentence.contains("of 20 cells"), "{sentence}");
+    }
+    let failing = Behaviour { errors: 0.1, ..HEALTHY };
+    for guardrail in [counted(Counter::ServerErrors, Some(2.0), None), counted(Counter::ServerErrors, None, Some("3%"))]
+    {
+        let sentence = rolled_back_by(&guardrail, HEALTHY, failing);
+        assert!(sentence.contains("server errors") && sentence.contains("of 20 cells"), "{sentence}");
+    }
     let refusing = Behaviour { client_errors: 0.04, ..HEALTHY };
     for guardrail in [counted(Counter::ClientErrors, Some(2.0), None), counted(Counter::ClientErrors, None, Some("8%"))]
     {
@@ -63,6 +78,68 @@ fn latency_rolls_back_beside_control_without_any_ceiling() {
     let sentence = rolled_back_by(&p95, HEALTHY, Behaviour { pace_ms: 60, ..HEALTHY });
     println!("{sentence}");
     assert!(sentence.contains("p95") && sentence.contains("1.5 times tolerated"), "{sentence}");
+}
+
+/// One request in 125 is slow: p99 and below don't see it, p99.9 does. It takes some 50 slow requests, for the busiest cell's chance excess
+/// is left out as one client's.
+#[test]
+fn a_fault_of_the_slowest_hundredth_is_found_by_p999_alone() {
+    let (before, fault) = (Behaviour { slow: 0.0002, ..HEALTHY }, Behaviour { slow: 0.008, ..HEALTHY });
+    let p = |quantile, ratio, max_us| Guardrail::on(Metric::Latency { quantile, ratio, max_us });
+    for guardrail in [p(0.999, Some(1.5), None), p(0.999, None, Some(200_000))] {
+        let sentence = rolled_back_within(60, &guardrail, before, fault);
+        println!("{sentence}");
+        assert!(sentence.contains("p99.9"), "{sentence}");
+    }
+    let others = [0.5, 0.95, 0.99].map(|quantile| p(quantile, Some(1.5), Some(200_000)));
+    let (mut state, mut world) = (started(&with(others.into())), World::new(1));
+    (world.candidate, world.control) = (before, before);
+    until_stage(&mut state, &mut world, 1);
+    world.candidate = fault;
+    let (ruling, changes) = run(&mut state, &mut world, 300);
+    assert!(changes.iter().all(|(_, change)| *change != Transition::RolledBack), "{}", ruling.sentence);
+}
+
+#[test]
+fn a_document_that_says_nothing_of_guardrails_has_four_limits_with_these_numbers() {
+    let document = r#"{
+        "flags": { "checkout": { "state": "ENABLED", "variants": { "a": 1, "b": 2 }, "defaultVariant": "a" } },
+        "weir": {
+            "version": 1,
+            "identity": [{ "header": "x-user" }],
+            "outputs": { "checkout": { "requestHeader": "x-checkout" } },
+            "rollouts": { "checkout": { "control": "a", "candidate": "b", "stages": [{ "weight": "100%" }] } }
+        }
+    }"#;
+    let document = weir_core::check::check(document).unwrap();
+    let limits = judge::Policy::of(document.flags.iter().find_map(|flag| flag.rollout.as_ref()).unwrap()).limits;
+    let counted = |counter| Bound::Ratio { counter, ratio: 2.0 };
+    let latency = |quantile, ratio| Bound::LatencyRatio(Multiple { quantile, ratio });
+    let bounds: Vec<Bound> = limits.iter().map(|limit| limit.bound.clone()).collect();
+    let expected = [counted(Counter::Errors), counted(Counter::Timeouts), latency(0.95, 1.5), latency(0.5, 1.2)];
+    assert_eq!(bounds, expected);
+    assert!(limits.iter().all(|limit| !limit.dry_run && limit.weight == 1.0));
+}
+
+/// The average since the stage began would be above the ceiling after 45 minutes of the fault.
+#[test]
+fn a_ceiling_is_not_kept_by_averaging_an_hour_of_health() {
+    let (below, above) = (Behaviour { errors: 0.005, ..HEALTHY }, Behaviour { errors: 0.04, ..HEALTHY });
+    for weight in ["5%", "25%"] {
+        let mut rollout = with(vec![errors(None, Some(share("2%")))]);
+        rollout.stages.retain(|stage| [share(weight), share("100%")].contains(&stage.weight));
+        rollout.stages[0].lasts = Span::from_ms(2 * 3_600_000);
+        for seed in 0..4 {
+            let (mut state, mut world) = (started(&rollout), World::new(seed));
+            (world.candidate, world.control) = (below, below);
+            let (ruling, _) = run(&mut state, &mut world, 3_600);
+            assert_eq!(state.phase, Phase::Running { stage: 0 }, "{}", ruling.sentence);
+            world.candidate = above;
+            let (ruling, changes) = run(&mut state, &mut world, 120);
+            println!("{weight}: {changes:?} {}", ruling.sentence);
+            assert_eq!((ruling.verdict, ruling.why), (Verdict::RollBack, Why::GuardrailBroken), "{}", ruling.sentence);
+        }
+    }
 }
 
 #[test]

@@ -16,6 +16,8 @@ pub(crate) struct Behaviour {
     pub(crate) slow: f64,
     /// Probability of a timeout, beside other errors.
     pub(crate) timeouts: f64,
+    /// Probability of a reset, beside other errors.
+    pub(crate) resets: f64,
     /// Probability of a client error.
     pub(crate) client_errors: f64,
     /// The 20 ms are so many.
@@ -23,7 +25,7 @@ pub(crate) struct Behaviour {
 }
 
 pub(crate) const HEALTHY: Behaviour =
-    Behaviour { errors: 0.01, slow: 0.01, timeouts: 0.0, client_errors: 0.0, pace_ms: 20 };
+    Behaviour { errors: 0.01, slow: 0.01, timeouts: 0.0, resets: 0.0, client_errors: 0.0, pace_ms: 20 };
 
 /// A service under load.
 pub(crate) struct World {
@@ -86,10 +88,16 @@ impl World {
     }
 
     fn variant(&mut self, requests: f64, behaviour: Behaviour, storm: f64) -> VariantCounts {
-        let failing = behaviour.errors + behaviour.timeouts;
+        let failing = behaviour.errors + behaviour.timeouts + behaviour.resets;
         let mut cells = cells(&mut self.rng, requests, failing);
         let mut part = |whole: u64, share: f64| (0..whole).filter(|_| self.rng.f64() < share).count() as u64;
-        let timeouts = part(cells.sum().errors, if failing > 0.0 { behaviour.timeouts / failing } else { 0.0 });
+        let of = |kind: f64, all: f64| if all > 0.0 { kind / all } else { 0.0 };
+        let timeouts = part(cells.sum().errors, of(behaviour.timeouts, failing));
+        // No chance is drawn for what never comes: the streams of the other tests stay as they are.
+        let resets = match of(behaviour.resets, failing - behaviour.timeouts) {
+            0.0 => 0,
+            share => part(cells.sum().errors - timeouts, share),
+        };
         let refused = part(cells.sum().requests - cells.sum().errors, behaviour.client_errors);
         let storm = poisson(&mut self.rng, storm);
         cells.0[7].add(Tally::new(storm, storm));
@@ -99,7 +107,8 @@ impl World {
         counts.results[Outcome::Ok.index()] = sum.requests - sum.errors - refused;
         counts.results[Outcome::ClientError.index()] = refused;
         counts.results[Outcome::Timeout.index()] = timeouts + of_storm;
-        counts.results[Outcome::ServerError.index()] = sum.errors - timeouts - of_storm;
+        counts.results[Outcome::Reset.index()] = resets;
+        counts.results[Outcome::ServerError.index()] = sum.errors - timeouts - resets - of_storm;
         counts.cells = cells.0.map(|cell| CellCounts { requests: cell.requests, errors: cell.errors });
         counts.goals.insert(FALLBACK.to_owned(), cells.0.map(|cell| cell.errors));
         let usual = sum.requests - slow_of_storm;

@@ -21,7 +21,7 @@ struct Arguments {
     runs: Option<u16>,
 }
 
-#[derive(Clone, Copy, Subcommand)]
+#[derive(Clone, Subcommand)]
 enum Which {
     /// API call to applied by the last of 8 proxies, with a document of 100 flags.
     Kill,
@@ -35,6 +35,9 @@ enum Which {
         /// Ticks of ten seconds in the healthy time.
         #[arg(long)]
         fast: bool,
+        /// Only rows whose name contains the text, as `heavy-tailed` or `ratio 1.5`.
+        #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+        only: String,
     },
 }
 
@@ -45,11 +48,11 @@ async fn main() -> ExitCode {
     let outcome = match bench {
         Which::Kill => run(Bench::Kill, runs.unwrap_or(50), report).await,
         Which::Rollback => run(Bench::Rollback, runs.unwrap_or(20), report).await,
-        Which::Judge { quick, fast } => {
+        Which::Judge { quick, fast, only } => {
             let effort = if quick { Effort::QUICK } else { Effort::FULL };
             let effort = Effort { tick: if fast { Effort::FAST.tick } else { effort.tick }, ..effort };
             let effort = Effort { runs: runs.unwrap_or(effort.runs), ..effort };
-            judge::measure(effort).and_then(|table| told(&table, report))
+            judge::measure(effort, &only).and_then(|table| told(&table, report))
         }
     };
     match outcome {

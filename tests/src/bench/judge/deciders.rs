@@ -18,9 +18,9 @@ pub(super) const RULES: [&str; COUNT] = ["weir", "weir without guards", "thresho
 pub(super) type Alarms = [bool; COUNT];
 
 /// Each rollout is planned to last a day.
-const PLANNED_MS: u64 = 86_400_000;
+pub(super) const PLANNED_MS: u64 = 86_400_000;
 
-/// Tolerated probability of a false alarm.
+/// Tolerated probability of a false alarm, where a row says nothing else.
 pub(super) const ALPHA: f64 = 0.01;
 
 /// A window of the fixed threshold, seconds, and how many of them may fail.
@@ -31,6 +31,8 @@ pub(super) const FAILURES: u32 = 5;
 #[derive(Clone)]
 pub(super) struct Deciders {
     ratio: f64,
+    /// Tolerated probability of a false alarm.
+    alpha: f64,
     /// Control's error rate as a person knew it who set the threshold.
     expected: f64,
     weir: Guarded,
@@ -46,13 +48,14 @@ pub(super) struct Deciders {
 
 impl Deciders {
     /// `whole`: everybody has the candidate, and control's rate is that of a million requests before.
-    pub(super) fn new(ratio: f64, expected: f64, whole: bool) -> Self {
+    pub(super) fn new((ratio, alpha): (f64, f64), expected: f64, whole: bool) -> Self {
         let million = Tally::new(1_000_000, real_to_count(1e6 * expected));
         let tolerated = if whole { Tolerated::Rate(ratio * million.interval().1) } else { Tolerated::Ratio(ratio) };
         Self {
             tolerated,
             cells: Cells::default(),
             ratio,
+            alpha,
             expected,
             weir: Guarded::new(Starts::planned(PLANNED_MS)),
             window: Tally::default(),
@@ -80,7 +83,7 @@ impl Deciders {
         let tick = Tick { span_ms: span * 1_000, candidate, control: control.sum(), dispersion };
         self.weir.step(&tick, self.tolerated);
         self.cells.add(control);
-        let enough = -ALPHA.ln();
+        let enough = -self.alpha.ln();
         // What decides is at most the evidence over all cells, which is cheaper to ask for.
         let unguarded = self.weir.ln_evidence_of_all() >= enough;
         [unguarded && self.weir.ln_evidence() >= enough && self.weir.excursion().is_broad(), unguarded]
@@ -102,7 +105,7 @@ impl Deciders {
         let Some((seen, share)) = self.shares() else { return false };
         // By the variance under the limit, for that of no error at all is none.
         let z = (seen.hits - seen.all * share) / (seen.all * share * (1.0 - share)).sqrt();
-        Side::Greater.p(z) < ALPHA
+        Side::Greater.p(z) < self.alpha
     }
 
     /// Evidence from the counts since the beginning: one start.
@@ -113,7 +116,7 @@ impl Deciders {
             return false;
         }
         let counts = Counts { candidate: seen.hits, control: seen.all - seen.hits, share, prior: (1.0, 1.0) };
-        counts.ln_one_sided() >= -ALPHA.ln()
+        counts.ln_one_sided() >= -self.alpha.ln()
     }
 
     /// The candidate's errors of all errors, and the share that is tolerated.

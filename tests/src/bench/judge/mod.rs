@@ -3,13 +3,15 @@
 //!
 //! | module | owns |
 //! |---|---|
-//! | `stream` | what a second of traffic sees: shares, clusters of errors, storms, days, gaps |
+//! | `stream` | what a second of traffic sees: shares, clusters of errors, busy users, storms, days, gaps |
 //! | `deciders` | Weir's evidence with its guards and without, and the three others |
+//! | `defaults` | what the default policy asks of errors |
 //! | `pace` | the same for durations |
 //! | `rows` | which streams are run, for how long, and what is counted |
 //! | `table` | what came out |
 
 mod deciders;
+mod defaults;
 mod pace;
 mod rows;
 mod stream;
@@ -19,7 +21,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use rows::{Outcome, Row};
 pub use table::Table;
@@ -45,12 +47,14 @@ impl Effort {
     pub const QUICK: Self = Self { runs: 20, seconds: 1_800, tick: 1 };
 }
 
-/// Simulates every row, on all cores.
+/// Simulates every row whose name contains `only`, on all cores.
 ///
 /// # Errors
-/// None but an interruption from outside.
-pub fn measure(effort: Effort) -> Result<Table> {
-    let rows = rows::rows(effort);
+/// No row has such a name.
+pub fn measure(effort: Effort, only: &str) -> Result<Table> {
+    let mut rows = rows::rows(effort)?;
+    rows.retain(|row| row.name().contains(only));
+    ensure!(!rows.is_empty(), "no row has a name that contains {only:?}");
     let mut told = Vec::with_capacity(rows.len());
     for row in &rows {
         let began = Instant::now();

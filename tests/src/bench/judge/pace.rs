@@ -24,9 +24,12 @@ pub(super) struct Pace {
     pub(super) quantile: f64,
     /// So many times as slow as control the candidate is.
     pub(super) times: f64,
-    /// In every second quarter of an hour both are twice as slow.
+    /// In every second quarter of an hour, of a shorter stream in every second quarter of it, both are twice as slow.
     pub(super) waves: bool,
 }
+
+/// The longest that both are slow, seconds.
+const WAVE: u64 = 900;
 
 /// Control's median in microseconds, and the spread of logarithms.
 const MEDIAN_US: f64 = 40_000.0;
@@ -39,6 +42,8 @@ type Shape = Vec<(u64, u64, f64)>;
 pub(super) struct Paced {
     rng: fastrand::Rng,
     pace: Pace,
+    /// How long both are slow, seconds.
+    wave: u64,
     multiple: Multiple,
     control: [Shape; 2],
     candidate: [Shape; 2],
@@ -53,13 +58,15 @@ pub(super) struct Paced {
 }
 
 impl Paced {
-    pub(super) fn new(pace: Pace, ratio: f64, seed: u64) -> Self {
+    /// `length`: seconds that it lasts.
+    pub(super) fn new(pace: Pace, ratio: f64, seed: u64, length: u64) -> Self {
         let control = [shape(1.0), shape(2.0)];
         let expected =
             Bins(control[0].iter().map(|(l, w, p)| (*l, Bin { width: *w, count: real_to_count(p * 1e9) })).collect());
         Self {
             rng: fastrand::Rng::with_seed(seed),
             pace,
+            wave: (length / 4).clamp(1, WAVE),
             multiple: Multiple { quantile: pace.quantile, ratio },
             control,
             candidate: [shape(pace.times), shape(2.0 * pace.times)],
@@ -81,7 +88,7 @@ impl Paced {
 
     /// So many seconds that begin at `second`; says of each rule whether it rolls back now.
     pub(super) fn next(&mut self, second: u64, span: u64) -> Alarms {
-        let wave = usize::from(self.pace.waves && (second / 900) % 2 == 1);
+        let wave = usize::from(self.pace.waves && (second / self.wave) % 2 == 1);
         let seconds = real(span);
         let candidate = draw(&mut self.rng, &self.candidate[wave], RATE * self.pace.share * seconds);
         let control = draw(&mut self.rng, &self.control[wave], RATE * (1.0 - self.pace.share) * seconds);

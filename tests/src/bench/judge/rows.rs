@@ -1,7 +1,10 @@
 //! [`Row`]: one line of the table: a stream, how long it is healthy, what happens then. Owns what is simulated.
 
+use anyhow::Result;
+
 use super::Effort;
 use super::deciders::{ALPHA, Alarms, COUNT, Deciders, RULES};
+use super::defaults::Defaults;
 use super::pace::{Pace, Paced};
 use super::stream::{RATE, Shape, Stream, World};
 use super::table::{Cell, Told};
@@ -13,6 +16,8 @@ pub(super) struct Row {
     subject: Subject,
     /// Tolerated ratio.
     ratio: f64,
+    /// Tolerated probability of a false alarm.
+    alpha: f64,
     kind: Kind,
     /// Seconds of a tick in the healthy time before a fault.
     tick: u64,
@@ -49,9 +54,18 @@ const HEALTHY: World = World { rate: RATE, share: 0.05, control: 0.01, candidate
 const LATENCY: Pace = Pace { share: 0.05, quantile: 0.95, times: 1.0, waves: false };
 
 /// All lines.
-pub(super) fn rows(effort: Effort) -> Vec<Row> {
+///
+/// # Errors
+/// None: the document with the default policy is one.
+pub(super) fn rows(effort: Effort) -> Result<Vec<Row>> {
     let mut rows = healthy_errors(effort);
     rows.extend(healthy_latency(effort));
+    rows.extend(faults(effort, Defaults::of_errors()?));
+    Ok(rows)
+}
+
+fn faults(effort: Effort, defaults: Defaults) -> Vec<Row> {
+    let mut rows = Vec::new();
     let before: &[u64] = if effort.seconds >= 86_400 { &[0, 3_600, 86_400] } else { &[0, 1_800] };
     for (ratio, share, errors) in [
         (2.0, 0.01, 0.05),
@@ -69,6 +83,13 @@ pub(super) fn rows(effort: Effort) -> Vec<Row> {
         let subject = Subject::Errors(World { share, ..HEALTHY });
         rows.extend(before.iter().map(|healthy| found(subject, ratio, *healthy, (errors, effort))));
     }
+    for share in [0.01, 0.05] {
+        let subject = Subject::Errors(World { share, ..HEALTHY });
+        let Defaults { ratio, alpha } = defaults;
+        let row =
+            |healthy| Row { what: "default policy: fault", alpha, ..found(subject, ratio, healthy, (0.05, effort)) };
+        rows.extend(before.iter().copied().map(row));
+    }
     for (quantile, ratio, times) in [(0.95, 1.2, 1.5), (0.95, 1.5, 2.0), (0.5, 1.2, 1.5), (0.99, 1.5, 3.0)] {
         let subject = Subject::Latency(Pace { quantile, ..LATENCY });
         // An hour is as good as a day: evidence on latency begins with the stage.
@@ -79,14 +100,15 @@ pub(super) fn rows(effort: Effort) -> Vec<Row> {
 }
 
 fn found(subject: Subject, ratio: f64, healthy: u64, (fault, effort): (f64, Effort)) -> Row {
-    Row { what: "fault", subject, ratio, kind: Kind::Detection { healthy, fault }, tick: effort.tick }
+    let kind = Kind::Detection { healthy, fault };
+    Row { what: "fault", subject, ratio, alpha: ALPHA, kind, tick: effort.tick }
 }
 
 fn healthy_errors(effort: Effort) -> Vec<Row> {
     let seconds = effort.seconds;
     let healthy = |what, world, ratio, promised| {
         let kind = Kind::FalseAlarms { seconds, promised };
-        Row { what, subject: Subject::Errors(world), ratio, kind, tick: effort.tick }
+        Row { what, subject: Subject::Errors(world), ratio, alpha: ALPHA, kind, tick: effort.tick }
     };
     let mut rows = Vec::new();
     for rate in [RATE, 100.0] {
@@ -115,6 +137,7 @@ fn healthy_errors(effort: Effort) -> Vec<Row> {
             healthy("one client's retry storm", shaped(Shape::Storm), ratio, ALPHA),
         ]);
     }
+    rows.push(healthy("heavy-tailed users", shaped(Shape::Heavy), 1.25, ALPHA));
     rows
 }
 
@@ -123,7 +146,7 @@ fn healthy_latency(effort: Effort) -> Vec<Row> {
     let seconds = effort.seconds.min(3_600);
     let row = |what, pace, ratio| {
         let kind = Kind::FalseAlarms { seconds, promised: ALPHA };
-        Row { what, subject: Subject::Latency(pace), ratio, kind, tick: effort.tick }
+        Row { what, subject: Subject::Latency(pace), ratio, alpha: ALPHA, kind, tick: effort.tick }
     };
     vec![
         row("as slow", LATENCY, 1.05),
@@ -147,9 +170,10 @@ impl Simulated {
         match row.subject {
             Subject::Errors(world) => {
                 let stream = Stream::new(world, seed, healthy);
-                Self::Errors(Box::new((stream, Deciders::new(row.ratio, world.control, world.share >= 1.0))))
+                let rule = (row.ratio, row.alpha);
+                Self::Errors(Box::new((stream, Deciders::new(rule, world.control, world.share >= 1.0))))
             }
-            Subject::Latency(pace) => Self::Latency(Box::new(Paced::new(pace, row.ratio, seed))),
+            Subject::Latency(pace) => Self::Latency(Box::new(Paced::new(pace, row.ratio, seed, healthy))),
         }
     }
 
@@ -249,7 +273,7 @@ impl Row {
             Kind::Detection { healthy, .. } => (None, healthy),
         };
         let rules = RULES.into_iter().zip(cells).collect();
-        Told { row: self.name(), ratio: self.ratio, healthy_seconds, promised, rules }
+        Told { row: self.name(), ratio: self.ratio, alpha: self.alpha, healthy_seconds, promised, rules }
     }
 }
 

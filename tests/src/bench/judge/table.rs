@@ -15,7 +15,7 @@ pub struct Table {
     pub bench: &'static str,
     /// What the rules are.
     pub rules: [(&'static str, &'static str); COUNT],
-    /// Tolerated probability of a false alarm.
+    /// Tolerated probability of a false alarm, where a row has no other.
     pub alpha: f64,
     /// Requests a second.
     pub requests_per_second: f64,
@@ -36,6 +36,8 @@ pub struct Told {
     pub row: String,
     /// Tolerated ratio of error rates.
     pub ratio: f64,
+    /// Tolerated probability of a false alarm.
+    pub alpha: f64,
     /// Healthy time, seconds; of a fault, before it.
     pub healthy_seconds: u64,
     /// Share of runs with a false alarm that is promised at most.
