@@ -114,30 +114,14 @@ mod tests {
     use super::*;
     use crate::judge::Memory;
     use crate::judge::limit::{Bound, Limit};
-    use crate::judge::policy::{Policy, WhenUnclear};
+    use crate::judge::policy::Policy;
     use crate::judge::situation::{Situation, Stage};
     use crate::judge::watch::Evidence;
     use crate::observation::{FlagCounts, Observation, VariantCounts};
 
     fn policy(bounds: &[Bound]) -> Policy {
         let limit = |bound: &Bound| Limit { bound: bound.clone(), dry_run: false, weight: 1.0 };
-        Policy {
-            alpha: 0.01,
-            baseline_requests: 0,
-            baseline_ms: 0,
-            window_ms: 86_400_000,
-            longest_ms: None,
-            when_unclear: WhenUnclear::Hold,
-            requests: 300,
-            power: 0.0,
-            error_floor: 0.01,
-            proxies_ppm: 900_000,
-            settle_ms: 30_000,
-            limits: bounds.iter().map(limit).collect(),
-            stages: 2,
-            planned_ms: 600_000,
-            analysis: None,
-        }
+        Policy { limits: bounds.iter().map(limit).collect(), stages: 2, planned_ms: 600_000, ..Policy::plain() }
     }
 
     /// A variant's counts with these errors and requests in each cell.

@@ -154,26 +154,6 @@ mod tests {
     use super::super::tally::Tally;
     use super::*;
 
-    fn policy() -> Policy {
-        Policy {
-            alpha: 0.01,
-            baseline_requests: 0,
-            baseline_ms: 0,
-            window_ms: 86_400_000,
-            longest_ms: None,
-            when_unclear: super::super::policy::WhenUnclear::Hold,
-            requests: 300,
-            power: 0.0,
-            error_floor: 0.01,
-            proxies_ppm: 900_000,
-            settle_ms: 30_000,
-            limits: Vec::new(),
-            stages: 1,
-            planned_ms: 0,
-            analysis: None,
-        }
-    }
-
     fn stage(weight_ppm: u32) -> Stage {
         Stage { weight_ppm, lasts_ms: 60_000, longest_ms: None }
     }
@@ -216,7 +196,7 @@ mod tests {
             let mut split = world(&mut fastrand::Rng::with_seed(*seed), users, share, kept, each);
             // The same users go on for a day: six looks.
             [1, 2, 4, 8, 16, 32].iter().any(|times| {
-                split.look(&policy(), &stage(weight_ppm), 60_000 * times);
+                split.look(&Policy::plain(), &stage(weight_ppm), 60_000 * times);
                 split.last().is_some_and(Look::is_mismatch)
             })
         };
@@ -249,27 +229,27 @@ mod tests {
         let mut split = world(&mut fastrand::Rng::with_seed(1), 1_000, 0.5, 1.0, alike);
         let mut taken = Vec::new();
         for second in 1..=500 {
-            split.look(&policy(), &stage(500_000), second * 1_000);
+            split.look(&Policy::plain(), &stage(500_000), second * 1_000);
             taken.push(split.looks);
         }
         let at = |looks: u32| taken.iter().position(|l| *l == looks).map(|i| i + 1);
         assert_eq!((at(1), at(2), at(3), at(4), at(5)), (Some(60), Some(120), Some(240), Some(480), None));
         assert!((split.last().unwrap().level - 0.01 / 20.0).abs() < 1e-15);
         let mut whole = Split::default();
-        whole.look(&policy(), &stage(1_000_000), u64::MAX);
+        whole.look(&Policy::plain(), &stage(1_000_000), u64::MAX);
         assert_eq!(whole, Split::default(), "at 100 % there is nothing to compare");
     }
 
     #[test]
     fn the_sentence_has_the_numbers_and_nothing_or_all_alike_is_no_mismatch() {
         let mut split = Split::default();
-        split.look(&policy(), &stage(50_000), 60_000);
+        split.look(&Policy::plain(), &stage(50_000), 60_000);
         assert_eq!(split.last(), None);
         for cell in 0..CELL_COUNT {
             split.candidate.0[cell] = Tally::new(100 + cell as u64, 0);
             split.control.0[cell] = Tally::new(1_000 + 3 * cell as u64, 0);
         }
-        split.look(&policy(), &stage(50_000), 60_000);
+        split.look(&Policy::plain(), &stage(50_000), 60_000);
         let look = *split.last().unwrap();
         assert!(look.is_mismatch());
         assert!(look.sentence().starts_with("sample-ratio mismatch: the candidate has 9.6"), "{}", look.sentence());

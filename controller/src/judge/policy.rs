@@ -171,6 +171,30 @@ pub fn enough(alpha: f64, parts: f64) -> f64 {
     (parts / alpha.clamp(LEAST_ALPHA, 1.0)).ln()
 }
 
+#[cfg(test)]
+impl Policy {
+    /// Without limits, for tests of what lies beside them.
+    pub fn plain() -> Self {
+        Self {
+            alpha: 0.01,
+            baseline_requests: 0,
+            baseline_ms: 0,
+            window_ms: day(),
+            requests: 300,
+            power: 0.0,
+            error_floor: 0.01,
+            proxies_ppm: 900_000,
+            settle_ms: 30_000,
+            limits: Vec::new(),
+            stages: 1,
+            planned_ms: 0,
+            analysis: None,
+            longest_ms: None,
+            when_unclear: WhenUnclear::Hold,
+        }
+    }
+}
+
 /// What counts as a sick variant when no guardrail has a ceiling.
 const SICK: f64 = 0.1;
 
