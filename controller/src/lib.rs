@@ -8,7 +8,7 @@
 //! - [`observation`]: what one tick saw; [`observe`]: how it is read from the proxies
 //! - [`ask`]: what custom checks ask of a Prometheus and of webhooks
 //! - [`stats`]: statistics, pure; [`calc`]: the same by hand; [`judge`]: from counts to a verdict, pure; [`rollout`]: what verdicts and persons make of a rollout, pure
-//! - [`replay`]: what a policy would have done to a recorded history, pure
+//! - [`replay`]: what a policy would have done to a recorded history, pure; `history`: the file of it, read line by line and checked
 //! - [`study`]: what documents say, asked without a proxy, pure
 //! - [`stale`]: flags that only one variant is left of, pure
 //! - [`lifecycle`]: which document may follow which while rollouts hold users, pure
@@ -20,6 +20,7 @@ pub mod ask;
 pub mod calc;
 pub mod cli;
 pub mod clock;
+mod history;
 pub mod judge;
 pub mod lifecycle;
 pub mod observation;

@@ -89,33 +89,84 @@ pub fn replay(
     analysis: Option<Analysis>,
     history: &[Observation],
 ) -> Result<Story, Unfit> {
-    let (flag, rollout) = chosen(document, flag)?;
-    let counted = |observation: &Observation| {
-        let variants = observation.flags.get(flag).map(|counts| &counts.variants);
-        variants.is_some_and(|v| v.contains_key(&rollout.control) || v.contains_key(&rollout.candidate))
-    };
-    if !history.iter().any(counted) {
-        let (control, candidate) = (rollout.control.clone(), rollout.candidate.clone());
-        return Err(Unfit::NothingCounted { flag: flag.to_owned(), control, candidate });
+    let mut replay = Replay::new(document, flag, analysis)?;
+    history.iter().try_for_each(|observation| replay.tick(observation))?;
+    replay.story()
+}
+
+/// The same, tick by tick: a history need not be in memory as a whole.
+#[derive(Debug)]
+pub struct Replay<'a> {
+    flag: &'a str,
+    rollout: &'a Rollout,
+    analysis: Option<Analysis>,
+    begin_ms: u64,
+    ticks: usize,
+    /// A tick counted something of the rollout's variants.
+    counted: bool,
+    /// `None` before the first tick.
+    state: Option<RolloutState>,
+    events: Vec<Event>,
+}
+
+impl<'a> Replay<'a> {
+    /// Before the first tick.
+    ///
+    /// # Errors
+    /// [`Unfit`], if it is not clear which rollout is meant.
+    pub fn new(document: &'a Document, flag: Option<&str>, analysis: Option<Analysis>) -> Result<Self, Unfit> {
+        let (flag, rollout) = chosen(document, flag)?;
+        Ok(Self { flag, rollout, analysis, begin_ms: 0, ticks: 0, counted: false, state: None, events: Vec::new() })
     }
-    let begin_ms = history.first().map_or(0, |first| first.at_ms.saturating_sub(first.span_ms));
-    let start = Command::Start { force: false };
-    // What the document's defaultVariant is now says nothing of the time that was recorded.
-    let mut state = RolloutState::default().command(&start, rollout, Some(&rollout.control), begin_ms)?;
-    if let (Some(plan), Some(analysis)) = (&mut state.plan, analysis) {
-        plan.policy.analysis = Some(Box::new(analysis));
-    }
-    let mut events: Vec<Event> = Vec::new();
-    for observation in history {
-        let (next, ruling) = state.tick(flag, observation);
+
+    /// The next tick; the first one starts the rollout.
+    ///
+    /// # Errors
+    /// [`Unfit`], if the rollout can't be started.
+    pub fn tick(&mut self, observation: &Observation) -> Result<(), Unfit> {
+        let state = match self.state.take() {
+            Some(state) => state,
+            None => self.start(observation)?,
+        };
+        let rollout = self.rollout;
+        let variants = observation.flags.get(self.flag).map(|counts| &counts.variants);
+        self.counted |=
+            variants.is_some_and(|v| v.contains_key(&rollout.control) || v.contains_key(&rollout.candidate));
+        let (next, ruling) = state.tick(self.flag, observation);
         let judged = state.phase.is_under_way() || ruling.why == Why::Drift || ruling.alarm().is_some();
-        if judged && is_news(events.last(), &ruling) {
-            events.push(event(observation.at_ms, begin_ms, &next, ruling));
+        if judged && is_news(self.events.last(), &ruling) {
+            self.events.push(event(observation.at_ms, self.begin_ms, &next, ruling));
         }
-        state = next;
+        self.state = Some(next);
+        self.ticks += 1;
+        Ok(())
     }
-    let stopped_at_ms = state.memory.gathered.stopped_at_ms;
-    Ok(Story { flag: flag.to_owned(), ticks: history.len(), ends: ends(&state), stopped_at_ms, events })
+
+    /// What there is to tell after the last tick.
+    ///
+    /// # Errors
+    /// [`Unfit`], if no tick has counted anything of the rollout.
+    pub fn story(self) -> Result<Story, Unfit> {
+        let flag = self.flag.to_owned();
+        let Some(state) = self.state.filter(|_| self.counted) else {
+            let (control, candidate) = (self.rollout.control.clone(), self.rollout.candidate.clone());
+            return Err(Unfit::NothingCounted { flag, control, candidate });
+        };
+        let stopped_at_ms = state.memory.gathered.stopped_at_ms;
+        Ok(Story { flag, ticks: self.ticks, ends: ends(&state), stopped_at_ms, events: self.events })
+    }
+
+    fn start(&mut self, first: &Observation) -> Result<RolloutState, Unfit> {
+        self.begin_ms = first.at_ms.saturating_sub(first.span_ms);
+        let start = Command::Start { force: false };
+        // What the document's defaultVariant is now says nothing of the time that was recorded.
+        let control = Some(self.rollout.control.as_str());
+        let mut state = RolloutState::default().command(&start, self.rollout, control, self.begin_ms)?;
+        if let (Some(plan), Some(analysis)) = (&mut state.plan, self.analysis.take()) {
+            plan.policy.analysis = Some(Box::new(analysis));
+        }
+        Ok(state)
+    }
 }
 
 fn chosen<'a>(document: &'a Document, flag: Option<&str>) -> Result<(&'a str, &'a Rollout), Unfit> {

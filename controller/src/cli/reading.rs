@@ -17,12 +17,18 @@ pub(super) type Checked<T> = Result<T, Failure>;
 
 /// The text of a file, or of standard input if it is `-`.
 pub(super) fn text(file: &Path) -> anyhow::Result<String> {
-    if file == Path::new("-") {
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).context("standard input")?;
-        return Ok(text);
-    }
-    std::fs::read_to_string(file).with_context(|| file.display().to_string())
+    let (name, bytes) = if file == Path::new("-") {
+        let mut bytes = Vec::new();
+        ("standard input".to_owned(), std::io::stdin().read_to_end(&mut bytes).map(|_| bytes))
+    } else {
+        (file.display().to_string(), std::fs::read(file))
+    };
+    let utf8 = String::from_utf8(bytes.with_context(|| name.clone())?);
+    utf8.map_err(|error| {
+        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = 1 + good.iter().filter(|byte| **byte == b'\n').count();
+        anyhow::anyhow!("{name}: line {line} is not UTF-8")
+    })
 }
 
 /// A flag document and its text.
