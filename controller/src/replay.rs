@@ -100,6 +100,7 @@ pub struct Replay<'a> {
     flag: &'a str,
     rollout: &'a Rollout,
     analysis: Option<Analysis>,
+    force: bool,
     begin_ms: u64,
     ticks: usize,
     /// A tick counted something of the rollout's variants.
@@ -116,7 +117,25 @@ impl<'a> Replay<'a> {
     /// [`Unfit`], if it is not clear which rollout is meant.
     pub fn new(document: &'a Document, flag: Option<&str>, analysis: Option<Analysis>) -> Result<Self, Unfit> {
         let (flag, rollout) = chosen(document, flag)?;
-        Ok(Self { flag, rollout, analysis, begin_ms: 0, ticks: 0, counted: false, state: None, events: Vec::new() })
+        let replay = Self {
+            flag,
+            rollout,
+            analysis,
+            force: false,
+            begin_ms: 0,
+            ticks: 0,
+            counted: false,
+            state: None,
+            events: Vec::new(),
+        };
+        Ok(replay)
+    }
+
+    /// The attempt was started with `force`, or is to be: it does not wait for control's data.
+    #[must_use]
+    pub const fn forced(mut self, force: bool) -> Self {
+        self.force = force;
+        self
     }
 
     /// The next tick; the first one starts the rollout.
@@ -158,7 +177,7 @@ impl<'a> Replay<'a> {
 
     fn start(&mut self, first: &Observation) -> Result<RolloutState, Unfit> {
         self.begin_ms = first.at_ms.saturating_sub(first.span_ms);
-        let start = Command::Start { force: false };
+        let start = Command::Start { force: self.force };
         // What the document's defaultVariant is now says nothing of the time that was recorded.
         let control = Some(self.rollout.control.as_str());
         let mut state = RolloutState::default().command(&start, self.rollout, control, self.begin_ms)?;

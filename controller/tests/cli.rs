@@ -224,6 +224,14 @@ fn judge_says_what_a_policy_would_have_done() {
     assert!(text.contains("checkout: rolled back at 5 %: errors"), "{text}");
     assert!(text.ends_with("checkout: rolled back after 60 ticks\n"), "{text}");
 
+    let (code, text, _) = run(&["judge", "--history", &history, "--policy", &policy, "--force"]);
+    assert!(code == 0 && !text.contains("control has had"), "{text}");
+    let straight = GOOD.replace(r#"{"weight":"5%","for":"1m"},"#, "");
+    let straight = file(directory.path(), "straight.json", &straight);
+    let (code, _, error) = run(&["judge", "--history", &history, "--policy", &straight]);
+    assert!(code == 1 && error.contains("force"), "{error}");
+    assert_eq!(run(&["judge", "--history", &history, "--policy", &straight, "--force"]).0, 0);
+
     let (code, text, _) = run(&["judge", "--history", &history, "--policy", &policy, "--json"]);
     let story: Value = serde_json::from_str(&text).unwrap();
     let last = story["events"].as_array().unwrap().last().unwrap();

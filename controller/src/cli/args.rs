@@ -145,6 +145,9 @@ pub enum Verb {
         /// The flag, where the document has several rollouts
         #[arg(long)]
         flag: Option<String>,
+        /// Begin as weir start --force does: without waiting for control's data
+        #[arg(long)]
+        force: bool,
     },
     /// Run the controller: xDS for the proxies, the API, the judge
     #[command(after_help = help("weir serve --config weir.toml"))]

@@ -23,6 +23,8 @@ pub(super) struct Files<'a> {
     pub(super) policy: &'a Path,
     pub(super) analysis: Option<&'a Path>,
     pub(super) flag: Option<&'a str>,
+    /// As `weir start --force`.
+    pub(super) force: bool,
 }
 
 pub(super) fn judge(files: Files<'_>, as_json: bool) -> anyhow::Result<ExitCode> {
@@ -51,7 +53,7 @@ fn told(files: &Files<'_>) -> Result<Story, Failure> {
     if faults.count() > 0 {
         return Err(faulty(&history, faults));
     }
-    let mut replay = Replay::new(&document, files.flag, analysis).map_err(failed)?;
+    let mut replay = Replay::new(&document, files.flag, analysis).map_err(failed)?.forced(files.force);
     let mut unfit = None;
     let faults = history.each(|observation| {
         if unfit.is_none() {

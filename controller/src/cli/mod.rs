@@ -40,9 +40,9 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Diff(args) => diff::compare(&args, cli.json),
         Verb::Export(args) => export::export(&args, cli.json),
         Verb::Calc { method, input } => verbs::calc(&method, input.as_deref(), cli.json),
-        Verb::Judge { history, policy, analysis, flag } => {
+        Verb::Judge { history, policy, analysis, flag, force } => {
             let (analysis, flag) = (analysis.as_deref(), flag.as_deref());
-            judge::judge(judge::Files { history: &history, policy: &policy, analysis, flag }, cli.json)
+            judge::judge(judge::Files { history: &history, policy: &policy, analysis, flag, force }, cli.json)
         }
         verb => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
