@@ -4,6 +4,7 @@ use weir_core::share::Share;
 
 use super::super::duration::spoken;
 use super::{BOLD, GREEN, RED, Screen, YELLOW};
+use crate::judge::words::time;
 use crate::judge::{Ruling, Verdict};
 use crate::report::RolloutStatus;
 
@@ -84,7 +85,7 @@ impl Screen<'_> {
         };
         // Most sentences tell it themselves.
         let untold = ruling.decides_in_ms.filter(|_| !ruling.sentence.contains("decides in"));
-        let forecast = untold.map_or_else(String::new, |ms| format!(" · decides in ~{}", spoken(ms)));
+        let forecast = untold.map_or_else(String::new, |ms| format!(" · decides in ~{}", time(ms)));
         format!("{}: {}{forecast}", self.style.paint(colour, word), ruling.sentence)
     }
 }

@@ -9,7 +9,7 @@ use super::policy::{Action, Analysis, DriftPolicy, Source};
 use super::remark::{Blocks, Remark, RemarkState};
 use crate::judge::ruling::{Verdict, Why};
 use crate::judge::situation::Situation;
-use crate::judge::words::{count, significant, time};
+use crate::judge::words::{apart, count, passed, time};
 use crate::observation::{Bins, Observation, VariantCounts};
 use crate::stats::rank::drift;
 use crate::stats::real;
@@ -170,13 +170,14 @@ impl Found {
     }
 
     fn words(self, policy: &DriftPolicy) -> String {
+        let say = apart(self.distance, policy.distance);
         format!(
             "distance {} of the last {} ({} values) from the reference ({}), limit {}",
-            significant(self.distance),
-            time(self.span_ms),
+            say(self.distance),
+            passed(self.span_ms),
             count(self.values),
             count(self.reference),
-            significant(policy.distance)
+            say(policy.distance)
         )
     }
 }

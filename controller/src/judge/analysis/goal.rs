@@ -13,11 +13,11 @@ use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF as _, StudentsT};
 
 use super::gathered::Gathered;
+use super::goal_words;
 use super::policy::{Analysis, Better, Goal};
 use super::remark::{Remark, RemarkState};
 use crate::judge::ruling::{Verdict, Why};
 use crate::judge::tally::Cells;
-use crate::judge::words::{count, significant};
 use crate::observation::{CELL_COUNT, VariantCounts};
 use crate::stats::mean::CellRatio;
 use crate::stats::normal::{Side, Z95, below, quantile, quantile_above};
@@ -321,7 +321,7 @@ pub(super) fn remark(name: String, goal: &Goal, found: &Comparison) -> Remark {
     };
     let seen = found.outcome != Outcome::NoData;
     Remark {
-        sentence: format!("{name}: {}", words(goal, found)),
+        sentence: format!("{name}: {}", goal_words::words(goal, found)),
         name,
         segment: None,
         state,
@@ -333,32 +333,4 @@ pub(super) fn remark(name: String, goal: &Goal, found: &Comparison) -> Remark {
         blocks,
         alarm: false,
     }
-}
-
-fn words(goal: &Goal, found: &Comparison) -> String {
-    let effect = significant(goal.minimum_effect);
-    let (seen, needed) = (count(found.seen), count(found.needed));
-    let numbers = format!(
-        "{} against {} in control, difference {} within {} to {}",
-        digits(found.candidate),
-        digits(found.control),
-        digits(found.difference),
-        digits(found.interval.0),
-        digits(found.interval.1)
-    );
-    match found.outcome {
-        Outcome::Better => format!("better: {numbers}, at least the minimum effect of {effect}"),
-        Outcome::Worse => format!("worse: {numbers}, at least the minimum effect of {effect}"),
-        Outcome::Tie => format!("a tie: {numbers}, no difference of the minimum effect of {effect}"),
-        Outcome::Inconclusive => format!("inconclusive: {numbers}; {seen} seen, about {needed} needed to see {effect}"),
-        Outcome::NotEnough => format!("no verdict on {seen} of {needed} that a difference of {effect} needs"),
-        Outcome::NoData => "nothing seen".to_owned(),
-    }
-}
-
-/// Four decimals, for shares and scores alike.
-pub(super) fn digits(number: f64) -> String {
-    let text = format!("{number:.4}");
-    let text = text.trim_end_matches('0').trim_end_matches('.');
-    if text == "-0" { "0".to_owned() } else { text.to_owned() }
 }

@@ -1,11 +1,12 @@
 //! What is looked at beside the guardrails: goals and scores, segments, drift, shadow answers. None of it is needed; an attempt without an
 //! [`Analysis`] is judged by its guardrails alone. Pure, as all of the judge.
 //!
-//! Reading order: `policy` (what is asked for), `gathered` (what is remembered), `goal` (better, worse, tie), `segments` (each by
+//! Reading order: `policy` (what is asked for), `gathered` (what is remembered), `goal` (better, worse, tie; `goal_words` says it), `segments` (each by
 //! itself), `drift` (another distribution than the reference), `shadow` (answers compared), `remark` (what is said of each).
 mod drift;
 mod gathered;
 mod goal;
+mod goal_words;
 mod policy;
 mod remark;
 mod segments;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::policy::ShadowPolicy;
 use super::remark::{Remark, RemarkState};
 use crate::judge::ruling::{Verdict, Why};
-use crate::judge::words::{count, millis, percent, significant};
+use crate::judge::words::{count, millis, percent, quoted, significant};
 use crate::observation::ShadowCounts;
 use crate::stats::multiple::holm;
 use crate::stats::normal::Z95_ONE_SIDED;
@@ -208,9 +208,11 @@ fn words(policy: &ShadowPolicy, counts: &ShadowCounts, judged: &Judged, p95: Opt
 
 fn worst_words(judged: &Judged) -> String {
     let field = |worst: &WorstField| {
-        let example =
-            worst.examples.first().map(|(control, candidate)| format!(", such as {control:?} -> {candidate:?}"));
-        format!("{} {} times{}", worst.field, count(worst.differs), example.unwrap_or_default())
+        let example = worst
+            .examples
+            .first()
+            .map(|(control, candidate)| format!(", such as \"{}\" -> \"{}\"", quoted(control), quoted(candidate)));
+        format!("{} {} times{}", quoted(&worst.field), count(worst.differs), example.unwrap_or_default())
     };
     let list: Vec<String> = judged.fields.iter().map(field).collect();
     if list.is_empty() { String::new() } else { format!("; most in {}", list.join(", ")) }
@@ -239,5 +241,26 @@ pub(super) fn remark(policy: &ShadowPolicy, counts: &ShadowCounts) -> Remark {
         sentence: format!("shadow: {}", judged.sentence),
         blocks,
         alarm: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observation::FieldCounts;
+
+    #[test]
+    fn what_the_answers_hold_does_nothing_to_a_terminal() {
+        let examples = vec![("1\n".to_owned(), "2".repeat(900))];
+        let field = FieldCounts { differs: 900, noise: 0, examples };
+        let counts = ShadowCounts {
+            comparisons: 2_000,
+            agreements: 1_100,
+            fields: [("a\u{1b}[2J".to_owned(), field)].into(),
+            ..ShadowCounts::default()
+        };
+        let said = judged(&ShadowPolicy::default(), &counts).sentence;
+        assert!(said.contains("; most in a\\u{1b}[2J 900 times, such as \"1\\n\" -> \"222"), "{said}");
+        assert!(said.ends_with("222…\"") && said.len() < 500, "{said}");
     }
 }

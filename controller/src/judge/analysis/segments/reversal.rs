@@ -1,7 +1,8 @@
 //! Simpson's reversal: on the whole one way, and in every segment that has enough the other way. Owns when that is named, of errors, goals
 //! and scores.
 
-use super::super::goal::{Arm, Arms, digits};
+use super::super::goal::{Arm, Arms};
+use super::super::goal_words::digits;
 use super::super::policy::{Analysis, Better};
 use super::super::remark::Remark;
 use super::{Named, Segment, blocking};
