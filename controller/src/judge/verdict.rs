@@ -15,7 +15,7 @@ use super::score::score;
 use super::silence::Silent;
 use super::situation::{Situation, Stage};
 use super::time_up::{Standing, time_up};
-use super::words::{count, percent, time, weight};
+use super::words::{count, passed, percent, time, weight};
 use crate::observation::Observation;
 
 /// Rules on a rollout that is under way, after the memory has taken in the tick.
@@ -50,7 +50,7 @@ fn baseline(situation: &Situation<'_>, memory: &Memory, observation: &Observatio
         let mut sentence =
             format!("{flag}: control has had {} of {} requests", count(requests), count(policy.baseline_requests));
         if policy.baseline_ms > 0 {
-            sentence.push_str(&format!(" in {} of {}", time(observed_ms), time(policy.baseline_ms)));
+            sentence.push_str(&format!(" in {} of {}", passed(observed_ms), time(policy.baseline_ms)));
         }
         let ruling = say(Verdict::Hold, Why::Baseline, false, sentence);
         let longest = |ms: u64| ms.max(policy.baseline_ms.saturating_sub(observed_ms));
@@ -285,7 +285,7 @@ impl Case<'_> {
         if observed < self.stage.lasts_ms {
             let unclear = self.deciding().find(|check| check.state == CheckState::Unclear);
             let kept = unclear.map_or_else(|| "all limits kept".to_owned(), |check| format!("{} unclear", check.name));
-            let what = format!("{} of {} observed, {kept}", time(observed), time(self.stage.lasts_ms));
+            let what = format!("{} of {} observed, {kept}", passed(observed), time(self.stage.lasts_ms));
             return Some(self.later(Why::StageTime, &what));
         }
         let check = self.deciding().find(|check| check.state == CheckState::Unclear)?;
@@ -307,7 +307,7 @@ impl Case<'_> {
         let sentence = format!(
             "{}: all limits kept at {place} for {}, {requests} requests with {rate} errors; {}",
             situation.flag,
-            time(self.memory.stage.observed_ms),
+            passed(self.memory.stage.observed_ms),
             going_on(situation)
         );
         Ruling::new(Verdict::Advance, Why::AllMet, sentence)

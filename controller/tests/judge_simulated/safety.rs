@@ -208,6 +208,16 @@ fn traffic_of_a_few_requests_a_minute_is_judged_in_its_time_and_silence_counts_f
 }
 
 #[test]
+fn a_stage_whose_time_is_not_over_does_not_read_as_if_it_were() {
+    let (mut state, mut world) =
+        (started(&with(vec![errors(Some(2.0), None)], vec![stage("50%", 600)])), World::new(1));
+    until_stage(&mut state, &mut world, 0);
+    let (ruling, _) = run(&mut state, &mut world, 575);
+    assert_held(&state, &ruling, Why::StageTime);
+    assert!(ruling.sentence.contains("9 min of 10 min observed"), "{}", ruling.sentence);
+}
+
+#[test]
 fn requests_that_are_all_cancelled_are_said_to_be() {
     let rollout = with(vec![errors(Some(2.0), None)], vec![stage("50%", 60)]);
     let (mut state, mut world) = (started(&rollout), World::new(1));
