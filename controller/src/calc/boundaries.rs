@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Method;
-use super::input::{AMOUNT, INNER, Input, POSITIVE, REAL};
+use super::input::{AMOUNT, INNER, Input, POSITIVE, QUANTILE, REAL};
 use crate::judge::analysis::{Arm, Arms, Better, Goal, Kind, Outcome, compare};
 use crate::judge::mismatch::split_p;
 use crate::observation::CELL_COUNT;
@@ -72,14 +72,33 @@ pub(super) const GOAL: &str =
 fn gamma(input: &mut Input<'_>) -> Value {
     let (sum, variance) = (input.number("sum", REAL), input.number("variance", AMOUNT));
     let (best, alpha) = (input.number("tightest_at", POSITIVE), input.number_or("alpha", 0.05, INNER));
-    let family = if input.yes("poisson") { Family::Poisson } else { Family::Exponential };
-    let mixture = GammaMixture::tightest_at(family, best, alpha, input.number("scale", POSITIVE));
+    let (scale, poisson) = (input.number("scale", POSITIVE), input.yes("poisson"));
+    if input.is_faulty() || !in_units(input, scale, sum, variance, best) {
+        return Value::Null;
+    }
+    let family = if poisson { Family::Poisson } else { Family::Exponential };
+    let mixture = GammaMixture::tightest_at(family, best, alpha, scale);
     let ln = mixture.ln_evidence(sum, variance);
     json!({ "ln_evidence": ln, "p": always_valid_p(ln), "bound": mixture.bound(variance, alpha) })
 }
 
+/// The mixture's integrals are exact and quick for these sums and variances, in units of the scale.
+fn in_units(input: &mut Input<'_>, scale: f64, sum: f64, variance: f64, best: f64) -> bool {
+    let square = scale * scale;
+    let ranges = [
+        ("scale", scale, (1e-6..=1e6).contains(&scale), "from 1e-6 to 1e6"),
+        ("sum", sum, (sum / scale).abs() <= 1e12, "at most 1e12 times scale, in either direction"),
+        ("variance", variance, variance / square <= 1e10, "at most 1e10 times the square of scale"),
+        ("tightest_at", best, (1e-6..=1e10).contains(&(best / square)), "from 1e-6 to 1e10 times the square of scale"),
+    ];
+    for (name, found, _, words) in ranges.iter().filter(|(_, _, within, _)| !within) {
+        input.refuse(name, found.to_string(), words);
+    }
+    ranges.iter().all(|(_, _, within, _)| *within)
+}
+
 fn quantiles(input: &mut Input<'_>) -> Value {
-    let (p, n) = (input.number("quantile", INNER), input.number("n", POSITIVE));
+    let (p, n) = (input.number("quantile", QUANTILE), input.number("n", POSITIVE));
     let (alpha, best) = (input.number_or("alpha", 0.05, INNER), input.number_or("tightest_at", 1_000.0, POSITIVE));
     let (below, above) = (quantile_ranks(1.0 - p, n, alpha, best), quantile_ranks(p, n, alpha, best));
     json!({ "low": (p - below / n).max(0.0), "high": (p + above / n).min(1.0), "ranks_below": below, "ranks_above": above })

@@ -14,6 +14,8 @@ use crate::stats::{Side, real_to_count};
 pub(super) struct Allowed {
     low: f64,
     high: f64,
+    /// What is nearer to 0, and not 0, is not allowed: its reciprocal or square would be no number.
+    least: f64,
     /// The ends themselves are not allowed.
     open: bool,
     whole: bool,
@@ -25,28 +27,61 @@ const MOST: f64 = 9e15;
 
 /// A share.
 pub(super) const SHARE: Allowed =
-    Allowed { low: 0.0, high: 1.0, open: false, whole: false, words: "a number from 0 to 1" };
+    Allowed { low: 0.0, high: 1.0, least: 0.0, open: false, whole: false, words: "a number from 0 to 1" };
 /// A share that is neither none nor all.
-pub(super) const INNER: Allowed =
-    Allowed { low: 0.0, high: 1.0, open: true, whole: false, words: "a number between 0 and 1, both excluded" };
+pub(super) const INNER: Allowed = Allowed {
+    low: 0.0,
+    high: 1.0,
+    least: 1e-300,
+    open: true,
+    whole: false,
+    words: "a number between 0 and 1, both excluded, at least 1e-300",
+};
+/// A share that leaves something on either side of it.
+pub(super) const QUANTILE: Allowed = Allowed {
+    low: 1e-9,
+    high: 1.0 - 1e-9,
+    least: 0.0,
+    open: false,
+    whole: false,
+    words: "a number from 1e-9 to 0.999999999",
+};
 /// A count.
 pub(super) const COUNT: Allowed =
-    Allowed { low: 0.0, high: MOST, open: false, whole: true, words: "a whole number from 0 to 9e15" };
+    Allowed { low: 0.0, high: MOST, least: 0.0, open: false, whole: true, words: "a whole number from 0 to 9e15" };
 /// A count that may have been divided by a dispersion.
-pub(super) const AMOUNT: Allowed =
-    Allowed { low: 0.0, high: MOST, open: false, whole: false, words: "a number from 0 to 9e15" };
+pub(super) const AMOUNT: Allowed = Allowed {
+    low: 0.0,
+    high: MOST,
+    least: 1e-100,
+    open: false,
+    whole: false,
+    words: "a number from 0 to 9e15, if not 0 at least 1e-100",
+};
 /// Above 0.
-pub(super) const POSITIVE: Allowed =
-    Allowed { low: 0.0, high: 1e100, open: true, whole: false, words: "a number above 0, below 1e100" };
+pub(super) const POSITIVE: Allowed = Allowed {
+    low: 0.0,
+    high: 1e100,
+    least: 1e-100,
+    open: true,
+    whole: false,
+    words: "a number above 0, at least 1e-100, below 1e100",
+};
 /// Any number that can be squared.
-pub(super) const REAL: Allowed =
-    Allowed { low: -1e100, high: 1e100, open: true, whole: false, words: "a number between -1e100 and 1e100" };
+pub(super) const REAL: Allowed = Allowed {
+    low: -1e100,
+    high: 1e100,
+    least: 0.0,
+    open: true,
+    whole: false,
+    words: "a number between -1e100 and 1e100",
+};
 
 impl Allowed {
     fn takes(&self, number: f64) -> bool {
         let within =
             if self.open { number > self.low && number < self.high } else { (self.low..=self.high).contains(&number) };
-        within && !(self.whole && number.fract() != 0.0)
+        within && (number == 0.0 || number.abs() >= self.least) && !(self.whole && number.fract() != 0.0)
     }
 
     /// What is read in place of a finding.
@@ -188,6 +223,11 @@ impl<'a> Input<'a> {
     /// A finding that a method finds.
     pub(super) fn refuse(&mut self, name: &str, found: String, allowed: &str) {
         self.finding(path(name), found, allowed);
+    }
+
+    /// A harmless value stands somewhere in place of a finding.
+    pub(super) fn is_faulty(&self) -> bool {
+        !self.findings.is_empty()
     }
 
     /// All findings; keys that nobody asked for are findings too.

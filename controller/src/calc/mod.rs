@@ -55,11 +55,28 @@ pub fn calculate(name: &str, text: &str) -> Result<Value, Vec<Finding>> {
     if !findings.is_empty() {
         return Err(findings);
     }
+    // Each method states its ranges; an answer beyond numbers for inputs within them is refused by its name.
+    if let Some(name) = no_number(&answer) {
+        let found = format!("numbers so far apart that {name} is no number");
+        return Err(finding("$", found, "numbers less far apart".to_owned()));
+    }
     if let Value::Object(answer) = &mut answer {
         answer.insert("method".to_owned(), json!(method.name));
     }
     Ok(answer)
 }
 
+/// The first field with a null, which is what JSON makes of a number without end.
+fn no_number(answer: &Value) -> Option<&str> {
+    match answer {
+        Value::Null => Some("the answer"),
+        Value::Array(list) => list.iter().find_map(no_number),
+        Value::Object(map) => map.iter().find(|(_, value)| no_number(value).is_some()).map(|(name, _)| name.as_str()),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod extremes;
 #[cfg(test)]
 mod tests;

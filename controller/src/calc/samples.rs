@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Method;
-use super::input::{AMOUNT, Allowed, INNER, Input, POSITIVE, REAL, SHARE};
+use super::input::{AMOUNT, Allowed, COUNT, INNER, Input, POSITIVE, REAL, SHARE};
 use crate::observation::{Bin, Bins};
 use crate::stats::mean::{CellRatio, dispersion};
 use crate::stats::multiple::{benjamini_hochberg, e_bh, holm, ln_mean};
@@ -34,7 +34,7 @@ pub(super) const METHODS: &[Method] = &[
     },
     Method {
         name: "quantile",
-        what: "a quantile of a histogram of [lower, width, count] with its interval, 95 %",
+        what: "a quantile of a histogram of [lower, width, count], whole numbers, with its interval, 95 %",
         example: r#"{"bins": [[100, 10, 50], [200, 10, 45], [1000, 100, 5]], "quantile": 0.95}"#,
         run: place,
     },
@@ -46,7 +46,7 @@ pub(super) const METHODS: &[Method] = &[
     },
     Method {
         name: "cells",
-        what: "ratios of sums over cells of users, each [errors, requests], with the variance between the cells",
+        what: "ratios of sums over cells of users, each [errors, requests], with the variance between; side: two (usual), greater, less",
         example: r#"{"first": [[9, 1000], [11, 1000], [8, 990]], "second": [[12, 900], [30, 1010], [14, 1000]]}"#,
         run: cells,
     },
@@ -128,7 +128,7 @@ fn compared(input: &mut Input<'_>) -> Value {
 }
 
 fn place(input: &mut Input<'_>) -> Value {
-    let rows = input.rows::<3>("bins", AMOUNT);
+    let rows = input.rows::<3>("bins", COUNT);
     let at = input.number("quantile", INNER);
     let mut bins = Bins::default();
     for [lower, width, count] in rows {

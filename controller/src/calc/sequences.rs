@@ -25,13 +25,13 @@ pub(super) const METHODS: &[Method] = &[
     },
     Method {
         name: "normal-mixture",
-        what: "evidence and boundary of a sum with known variance; side: two (usual), greater",
+        what: "evidence and boundary of a sum with known variance; side: two (usual), greater, less",
         example: r#"{"sum": 10, "variance": 100, "tightest_at": 100, "alpha": 0.05}"#,
         run: mixture,
     },
     Method {
         name: "asymptotic",
-        what: "confidence sequence around an estimate with its standard error",
+        what: "confidence sequence around an estimate with its standard error; side: two (usual), greater (low end), less (high end)",
         example: r#"{"value": 0.504, "error": 0.0339, "n": 6461, "tightest_at": 5000, "alpha": 0.05}"#,
         run: asymptotic,
     },

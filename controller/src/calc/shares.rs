@@ -35,7 +35,7 @@ pub(super) const METHODS: &[Method] = &[
     },
     Method {
         name: "sample-size",
-        what: "requests to see a ratio to control's rate; side: greater (usual), two",
+        what: "requests to see a ratio to control's rate; side, of the candidate: greater or less as the ratio (usual), two",
         example: r#"{"base": 0.01, "ratio": 2, "control_per_request": 19, "alpha": 0.05, "power": 0.8}"#,
         run: size,
     },
@@ -109,8 +109,21 @@ fn plan(input: &mut Input<'_>) -> (Rates, f64, Side) {
 fn sizes(input: &mut Input<'_>) -> (f64, f64) {
     let (rates, alpha, side) = plan(input);
     let power = input.number_or("power", 0.8, INNER);
+    if power <= alpha {
+        // No request at all has a power of alpha.
+        input.refuse("power", power.to_string(), &format!("above alpha, {alpha}, and below 1"));
+    }
+    match side {
+        Side::Less if rates.second > rates.first => {
+            input.refuse("side", "\"less\"".to_owned(), "\"greater\" or \"two\": they find a ratio above 1");
+        }
+        Side::Greater if rates.second < rates.first => {
+            input.refuse("side", "\"greater\"".to_owned(), "\"less\" or \"two\": they find a ratio below 1");
+        }
+        _ => {}
+    }
     // A ratio of 1 has been refused; its size is infinite.
-    let candidate = rates.sample_size(alpha, power, side).min(9e15).ceil();
+    let candidate = rates.sample_size(alpha, power, side).clamp(1.0, 9e15).ceil();
     (candidate, (candidate * rates.first_per_second).min(1e100).ceil())
 }
 
@@ -148,5 +161,7 @@ fn effect(input: &mut Input<'_>) -> Value {
 }
 
 fn failures(input: &mut Input<'_>) -> Value {
-    json!({ "requests": without_failure(input.number("ceiling", INNER)) })
+    let requests = without_failure(input.number("ceiling", INNER));
+    // Whole numbers as such while they are exact.
+    json!({ "requests": if requests < 9e15 { json!(real_to_count(requests)) } else { json!(requests) } })
 }

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::{calculate, methods};
+use super::{calculate, methods, no_number};
 
 fn run(name: &str, text: &str) -> Value {
     calculate(name, text).unwrap_or_else(|findings| panic!("{name} {text}: {findings:?}"))
@@ -41,6 +41,7 @@ fn answers_are_those_of_the_literature() {
         ("sample-size", r#"{"base": 0.01, "ratio": 1.2, "side": "two"}"#, "/candidate", 42_693.0),
         ("power", r#"{"base": 0.5, "ratio": 1.5, "requests": 76.70692, "side": "two"}"#, "/power", 0.9),
         ("effect-size", r#"{"first": 0.5, "second": 0.4}"#, "/size_of_each", 387.167_746_857_8),
+        ("sample-size", r#"{"base": 0.01, "ratio": 0.5, "side": "less"}"#, "/candidate", 3_681.0),
         ("without-failure", r#"{"ceiling": 0.01}"#, "/requests", 299.0),
         (
             "time-to-decision",
@@ -144,6 +145,56 @@ fn all_faults_are_named_at_once_with_path_found_and_allowed() {
             r#"{"bins": [[1, 2], [1, 2, 0]], "quantile": 0.5}"#,
             &["$.bins[0]: found [1,2], allowed a list of 3", "$.bins: found nothing counted"],
         ),
+        (
+            "quantile",
+            r#"{"bins": [[0.1, 0.01, 50], [1, 1, 2.5]], "quantile": 0.5}"#,
+            &[
+                "$.bins[0][0]: found 0.1, allowed a whole number from 0 to 9e15",
+                "$.bins[0][1]: found 0.01, allowed a whole number from 0 to 9e15",
+                "$.bins[1][2]: found 2.5, allowed a whole number from 0 to 9e15",
+            ],
+        ),
+        (
+            "sample-size",
+            r#"{"base": 0.01, "ratio": 2, "side": "less"}"#,
+            &["$.side: found \"less\", allowed \"greater\" or \"two\": they find a ratio above 1"],
+        ),
+        (
+            "time-to-decision",
+            r#"{"base": 0.01, "ratio": 0.5, "side": "greater", "per_second": 1}"#,
+            &["$.side: found \"greater\", allowed \"less\" or \"two\": they find a ratio below 1"],
+        ),
+        (
+            "sample-size",
+            r#"{"base": 0.01, "ratio": 2, "power": 0.05}"#,
+            &["$.power: found 0.05, allowed above alpha, 0.05, and below 1"],
+        ),
+        (
+            "gamma-mixture",
+            r#"{"sum": 10, "variance": 1e11, "scale": 2, "tightest_at": 1e16}"#,
+            &[
+                "$.variance: found 100000000000, allowed at most 1e10 times the square of scale",
+                "$.tightest_at: found 10000000000000000, allowed from 1e-6 to 1e10 times the square of scale",
+            ],
+        ),
+        (
+            "gamma-mixture",
+            r#"{"sum": 1e9, "variance": 0, "scale": 1e-7, "tightest_at": 1e-14}"#,
+            &[
+                "$.scale: found 0.0000001, allowed from 1e-6 to 1e6",
+                "$.sum: found 1000000000, allowed at most 1e12 times scale, in either direction",
+            ],
+        ),
+        (
+            "gamma-mixture",
+            r#"{"sum": 10, "variance": 1e11, "scale": 2, "tightest_at": 5e-324}"#,
+            &["$.tightest_at: found 5e-324, allowed a number above 0, at least 1e-100"],
+        ),
+        (
+            "quantile-sequence",
+            r#"{"quantile": 1e-300, "n": 9}"#,
+            &["$.quantile: found 1e-300, allowed a number from 1e-9"],
+        ),
         ("holm", r#"{"p": 3}"#, &["$.p: found a number, allowed a list"]),
         ("holm", "[]", &["$: found a list, allowed an object such as"]),
         ("holm", "{", &["$: found no JSON"]),
@@ -159,6 +210,31 @@ fn all_faults_are_named_at_once_with_path_found_and_allowed() {
 }
 
 #[test]
+fn a_plan_without_failure_is_exact_however_long() {
+    assert_eq!(run("without-failure", r#"{"ceiling": 1e-9}"#)["requests"], json!(2_995_732_273u64));
+    let requests = run("without-failure", r#"{"ceiling": 1e-20}"#)["requests"].as_f64().unwrap();
+    assert!((requests / 2.995_732_273_553_991e20 - 1.0).abs() < 1e-12, "{requests}");
+}
+
+/// Everywhere: `greater` says that the first is.
+#[test]
+fn a_side_is_the_firsts() {
+    let few = "[[9, 1000], [11, 1000], [10, 1000]]";
+    let many = "[[29, 1000], [31, 1000], [30, 1000]]";
+    for (name, first, second) in
+        [("cells", many, few), ("two-proportions", "[90, 3000]", "[30, 3000]"), ("ranks", "[0, 30]", "[30, 3]")]
+    {
+        let p = |side: &str, first: &str, second: &str| {
+            let input = format!(r#"{{"first": {first}, "second": {second}, "side": "{side}"}}"#);
+            run(name, &input)["p"].as_f64().unwrap()
+        };
+        assert!(p("greater", first, second) < 0.001 && p("less", second, first) < 0.001, "{name}");
+        assert!(p("greater", second, first) > 0.99 && p("less", first, second) > 0.99, "{name}");
+        assert!(p("two", first, second) < 0.001, "{name}");
+    }
+}
+
+#[test]
 fn extremes_stay_finite() {
     for (name, text) in [
         ("wilson", r#"{"seen": [1e9, 1e9]}"#),
@@ -167,8 +243,10 @@ fn extremes_stay_finite() {
         ("count-evidence", r#"{"candidate": 9e15, "control": 0, "share": 1e-300}"#),
         ("count-evidence", r#"{"candidate": 0, "control": 1e9, "exposure": 0.999999}"#),
         ("normal-mixture", r#"{"sum": -1e90, "variance": 0, "tightest_at": 1e-90, "side": "greater"}"#),
-        ("gamma-mixture", r#"{"sum": -1e99, "variance": 9e15, "scale": 1e-90, "tightest_at": 1e99}"#),
-        ("gamma-mixture", r#"{"sum": 1e99, "variance": 0, "scale": 1e99, "tightest_at": 1e-300, "poisson": true}"#),
+        ("gamma-mixture", r#"{"sum": -9e17, "variance": 9e15, "scale": 1e6, "tightest_at": 9e21}"#),
+        ("gamma-mixture", r#"{"sum": 9e5, "variance": 0, "scale": 1e-6, "tightest_at": 2e-18, "poisson": true}"#),
+        ("asymptotic", r#"{"value": 1, "error": 1, "n": 1e99, "alpha": 1e-300}"#),
+        ("asymptotic", r#"{"value": 1, "error": 1, "n": 1e99, "alpha": 1e-300, "side": "less"}"#),
         ("means", r#"{"first": [0, 0, 1], "second": [0, 0, 1]}"#),
         ("means", r#"{"first": [1, 0, 2], "second": [1, 1e-300, 1e99]}"#),
         ("means", r#"{"first": [1e-9, 1e99, 2], "second": [1, 1e90, 1e9], "alpha": 1e-300}"#),
@@ -191,4 +269,12 @@ fn extremes_stay_finite() {
         assert!(numbers(&answer) > 0, "{name}: {answer}");
     }
     assert_eq!(run("e-bh", r#"{"ln_evidence": [-1e90, 1e90]}"#)["counts"], json!([false, true]));
+}
+
+#[test]
+fn a_null_is_found_wherever_it_stands() {
+    assert_eq!(no_number(&json!({ "p": 1, "bound": [1, { "low": null }] })), Some("bound"));
+    assert_eq!(no_number(&json!({ "p": [f64::NAN] })), Some("p"));
+    assert_eq!(no_number(&Value::Null), Some("the answer"));
+    assert_eq!(no_number(&json!({ "p": 1, "outcome": "tie", "shown": false })), None);
 }

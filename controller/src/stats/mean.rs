@@ -101,7 +101,7 @@ pub struct Welch {
     pub difference: Estimate,
     /// Degrees of freedom.
     pub freedom: f64,
-    /// p on the side asked for; of the second being greater, if one-sided.
+    /// p on the side asked for: `Greater` and `Less` say what the first is thought to be.
     pub p: f64,
 }
 
@@ -137,7 +137,8 @@ impl CellRatio {
         let (va, vb) = (first.ratio.error.powi(2), second.ratio.error.powi(2));
         let difference = Estimate { value: second.ratio.value - first.ratio.value, error: (va + vb).sqrt() };
         let freedom = welch_freedom([(va, first.freedom), (vb, second.freedom)]);
-        Welch { difference, freedom, p: student(difference, freedom, side) }
+        let first_beyond = Estimate { value: -difference.value, ..difference };
+        Welch { difference, freedom, p: student(first_beyond, freedom, side) }
     }
 }
 

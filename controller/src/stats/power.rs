@@ -5,7 +5,7 @@
 use super::normal::{Side, Z95_ONE_SIDED, above, below, quantile, quantile_above};
 use super::real::{real, whole};
 
-/// No more than this is ever asked for.
+/// No stage ever asks for more than this.
 const MOST: u64 = 1_000_000_000;
 
 /// A comparison of two error rates to plan for.
@@ -52,7 +52,9 @@ impl Rates {
     }
 
     fn size(&self, z_alpha: f64, z_power: f64) -> f64 {
-        ((z_alpha * self.spread_pooled() + z_power * self.spread_apart()) / (self.second - self.first)).powi(2)
+        // Below 0 nothing at all has that power already.
+        let spread = (z_alpha * self.spread_pooled() + z_power * self.spread_apart()).max(0.0);
+        (spread / (self.second - self.first)).powi(2)
     }
 
     /// Probability to see the difference with `n` of the second variant, in its direction.
@@ -124,10 +126,11 @@ pub fn normal_size(effect: f64, power: f64, (alpha, side): (f64, Side)) -> Optio
 }
 
 /// Requests without a single error that bound the rate below `ceiling` with one-sided confidence of 95 %: ln 0.05 / ln(1 - ceiling).
-/// A ceiling of 0 can't be shown by any number: the most that is asked for.
+/// A ceiling of 0 can't be shown by any number: infinite.
 #[must_use]
-pub fn without_failure(ceiling: f64) -> u64 {
-    whole(0.05f64.ln() / (-ceiling.clamp(0.0, 1.0)).ln_1p(), MOST)
+pub fn without_failure(ceiling: f64) -> f64 {
+    let rate = ceiling.clamp(0.0, 1.0);
+    if rate > 0.0 { (0.05f64.ln() / (-rate).ln_1p()).ceil().max(1.0) } else { f64::INFINITY }
 }
 
 /// A ceiling of a rate to plan for.
@@ -167,7 +170,7 @@ impl Ceiling {
             ((Z95_ONE_SIDED * spread(rate) + power * spread(breach) + worst) / (breach - rate)).powi(2) / rest;
         // So many hits are expected that fewer than the least come with what power leaves.
         let hits = f64::midpoint(power, (power * power + 4.0 * self.least).sqrt()).powi(2);
-        whole(by_power.max(hits / breach), MOST).max(without_failure(self.rate))
+        whole(by_power.max(hits / breach), MOST).max(whole(without_failure(self.rate), MOST))
     }
 }
 
@@ -217,6 +220,15 @@ mod tests {
             assert!((found - n).abs() < 2e-6, "{first} -> {second}: {found}");
             assert!((rates.power(found, 0.05, side) - 0.8).abs() < 1e-9);
         }
+    }
+
+    /// The sum of both quantiles is below 0 where no request at all has that power; its square is no size.
+    #[test]
+    fn what_nothing_has_already_takes_nothing() {
+        let rates = Rates { first: 0.01, second: 0.02, first_per_second: 1.0 };
+        assert_eq!(rates.sample_size(0.05, 0.04, Side::Greater), 0.0);
+        assert!(rates.power(0.0, 0.05, Side::Greater) > 0.04);
+        assert!(rates.sample_size(0.05, 0.06, Side::Greater) > 0.0);
     }
 
     #[test]
@@ -269,10 +281,12 @@ mod tests {
 
     #[test]
     fn three_hundred_without_failure_bound_one_percent() {
-        assert_eq!(without_failure(0.01), 299);
-        assert_eq!(without_failure(0.05), 59);
-        assert_eq!(without_failure(1.0), 1);
-        assert_eq!(without_failure(0.0), MOST);
+        for (ceiling, n) in [(0.01, 299.0), (0.05, 59.0), (1.0, 1.0), (1e-9, 2_995_732_273.0), (0.0, f64::INFINITY)] {
+            assert_eq!(without_failure(ceiling), n, "{ceiling}");
+        }
+        // A stage asks for no more than this.
+        let stage = Ceiling { rate: 0.0, power: 0.8, least: 0.0, guarded: false };
+        assert_eq!(stage.requests(), MOST);
         // By Wilson's two-sided interval it takes 381.
         let wilson = |n: f64| super::super::proportion::wilson(0.0, n, super::super::normal::Z95).1;
         assert!(wilson(381.0) < 0.01 && wilson(380.0) >= 0.01);

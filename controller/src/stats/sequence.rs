@@ -69,13 +69,16 @@ impl Asymptotic {
     /// Half the width of the two-sided sequence after `n` values, with that standard error of the estimate.
     #[must_use]
     pub fn half_width(&self, error: f64, n: f64, alpha: f64) -> f64 {
-        self.width(error, n, |root| (root / alpha.clamp(1e-300, 1.0)).ln())
+        self.width(error, n, |root| root.ln() - alpha.clamp(1e-300, 1.0).ln())
     }
 
     /// Distance of the one-sided bound from the estimate.
     #[must_use]
     pub fn one_sided_width(&self, error: f64, n: f64, alpha: f64) -> f64 {
-        self.width(error, n, |root| (root / (2.0 * alpha.clamp(1e-300, 1.0))).ln_1p())
+        let twice = 2.0 * alpha.clamp(1e-300, 1.0);
+        // Beyond the largest number the 1 that is added is nothing.
+        let ln = |root: f64| if root / twice < 1e300 { (root / twice).ln_1p() } else { root.ln() - twice.ln() };
+        self.width(error, n, ln)
     }
 
     fn width(&self, error: f64, n: f64, ln: impl Fn(f64) -> f64) -> f64 {
