@@ -3,7 +3,7 @@
 //! Reading order: `tally` (counts), `policy` and `limit` (limits and the split of alpha), `situation` (where a rollout stands), `evidence`
 //! (the e-process), `counted` (what is known of which cell), `guarded` (evidence on what is counted), `latency`, `norm` and `slower`
 //! (evidence on durations, alone and beside control's), `bursts` (one client's part in them), `watch` (evidence that control shares), `custom` (what others answer),
-//! `recent` (the last half minute), `mismatch` (the split of the requests), `baseline` (before the first stage), `memory` (what is kept from tick to tick), `check` (one limit), `analysis` (goals, segments, drift, shadow),
+//! `recent` (the last half minute), `silence` (how long nobody has come), `mismatch` (the split of the requests), `baseline` (before the first stage), `memory` (what is kept from tick to tick), `check` (one limit), `analysis` (goals, segments, drift, shadow),
 //! `verdict` (the rule), `time_up`, `score`, `ruling` (the answer). Beside them `words` for sentences. Intervals, quantiles and sample sizes are
 //! `stats`'s.
 pub mod analysis;
