@@ -220,9 +220,10 @@ impl Memory {
                 Bound::Ratio { .. } | Bound::Max { .. } | Bound::Latency(_) | Bound::Custom(_) => None,
             };
             let enough = situation.evidence_limit(limit);
-            let dispersion = self.spread(limit).dispersion(tolerated);
+            let spread = self.spread(limit);
+            let (dispersion, clusters) = (spread.dispersion(tolerated), spread.dispersion);
             let planned_ms = situation.policy.planned_ms(limit);
-            watch.step(tick, &Terms { i, limit, tolerated, dispersion, enough, edge, planned_ms }, around);
+            watch.step(tick, &Terms { i, limit, tolerated, dispersion, clusters, enough, edge, planned_ms }, around);
         }
         self.watches = watches;
     }
@@ -247,7 +248,8 @@ impl Memory {
         }
         let (of_candidate, of_control) = (Cells::of(candidate), Cells::of(control));
         self.stage.elapsed_ms = self.stage.elapsed_ms.saturating_add(seen.span_ms);
-        self.stage.silence.add(seen.span_ms, of_candidate.sum().requests, of_control.sum().requests);
+        let ended = candidate.results.iter().fold(0, |sum: u64, count| sum.saturating_add(*count));
+        self.stage.silence.add(seen.span_ms, (of_candidate.sum().requests, ended), of_control.sum().requests);
         if policy.is_observed(seen) && self.stage.silence.who(whole).is_none() {
             self.stage.observed_ms = self.stage.observed_ms.saturating_add(seen.span_ms);
         }
@@ -354,6 +356,7 @@ fn piece(
     };
     let beyond_of_candidate = |limit: &Limit| match &limit.bound {
         Bound::Latency(ceiling) => ceiling.slow_of(&candidate.duration),
+        Bound::Max { counter, .. } if counter.is_by_cell() => Sample::of_tick(counter, candidate).without_worst(),
         Bound::Max { counter, .. } => Sample::of_tick(counter, candidate).whole,
         Bound::Ratio { .. } | Bound::LatencyRatio(_) | Bound::Custom(_) => Tally::default(),
     };

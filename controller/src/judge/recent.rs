@@ -44,7 +44,7 @@ pub struct Piece {
     /// For each ceiling control's requests, those beyond it as errors; in the order of the policy's limits, empty for others.
     #[serde(alias = "control_slow")]
     pub control_beyond: Vec<Tally>,
-    /// The same of the candidate.
+    /// The same of the candidate; of what is counted by cell the worst cell left out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub candidate_beyond: Vec<Tally>,
     /// Control's hits of named counters.
@@ -130,6 +130,20 @@ impl Recent {
         sum
     }
 
+    /// The oldest, the middle and the newest third, if it reaches all the way back.
+    #[must_use]
+    pub fn thirds(&self) -> Option<[Piece; 3]> {
+        (self.span_ms() >= REACH_MS).then(|| {
+            let mut thirds = [Piece::default(), Piece::default(), Piece::default()];
+            for (place, piece) in self.0.iter().enumerate() {
+                if let Some(third) = thirds.get_mut(place.saturating_mul(3) / self.0.len().max(1)) {
+                    third.add(piece);
+                }
+            }
+            thirds
+        })
+    }
+
     /// The candidate's requests by cell in the last so many milliseconds, or a few seconds more.
     #[must_use]
     pub fn busy(&self, reach_ms: u64) -> Cells {
@@ -161,6 +175,12 @@ impl Recent {
     #[must_use]
     pub fn control_keeps_ceiling(&self, i: usize, tolerated: f64) -> bool {
         self.sum().beyond(i).rate().is_none_or(|rate| rate <= tolerated)
+    }
+
+    /// Control's sickness, if more than a share of `tolerated` of its requests are beyond the policy's i-th limit.
+    #[must_use]
+    pub fn control_beyond_ceiling(&self, i: usize, tolerated: f64) -> Option<Sickness> {
+        self.above(tolerated, |piece| piece.beyond(i))
     }
 
     /// The candidate's sickness, if its error rate is above `limit`.

@@ -19,6 +19,8 @@ pub struct Silence {
     elapsed_ms: u64,
     /// The candidate.
     candidate: Since,
+    /// Its requests that were cancelled since.
+    cancelled: u64,
     /// Control.
     control: Since,
 }
@@ -40,11 +42,18 @@ pub enum Silent {
 }
 
 impl Silence {
-    /// Takes in a tick of so many requests of the candidate and of control.
-    pub fn add(&mut self, span_ms: u64, candidate: u64, control: u64) {
+    /// Takes in a tick of so many requests of the candidate (and all of it that ended, cancelled ones too) and of control.
+    pub fn add(&mut self, span_ms: u64, (candidate, ended): (u64, u64), control: u64) {
         self.elapsed_ms = self.elapsed_ms.saturating_add(span_ms);
+        self.cancelled = if candidate > 0 { 0 } else { self.cancelled.saturating_add(ended) };
         self.candidate.add(span_ms, candidate);
         self.control.add(span_ms, control);
+    }
+
+    /// The candidate's requests that were cancelled since one last ended otherwise, or since it began.
+    #[must_use]
+    pub fn cancelled(&self) -> u64 {
+        self.cancelled
     }
 
     /// Whoever has been silent for half a minute at least, and for long. `whole`: there is no control.
@@ -75,27 +84,27 @@ mod tests {
     #[test]
     fn half_a_minute_is_long_where_many_come_and_not_where_one_comes_a_minute() {
         let mut often = Silence::default();
-        (0..600).for_each(|_| often.add(1_000, 5, 50));
-        (0..29).for_each(|_| often.add(1_000, 0, 50));
+        (0..600).for_each(|_| often.add(1_000, (5, 0), 50));
+        (0..29).for_each(|_| often.add(1_000, (0, 0), 50));
         assert_eq!(often.who(false), None);
-        often.add(1_000, 0, 50);
+        often.add(1_000, (0, 0), 50);
         assert_eq!(often.who(false), Some(Silent::Candidate(30_000)));
-        often.add(1_000, 1, 50);
+        often.add(1_000, (1, 0), 50);
         assert_eq!(often.who(false), None);
 
         let mut seldom = Silence::default();
         for second in 0..36_000 {
-            seldom.add(1_000, u64::from(second % 60 == 0), 1);
+            seldom.add(1_000, (u64::from(second % 60 == 0), 0), 1);
             assert_eq!(seldom.who(false), None, "{second}");
         }
-        (0..250).for_each(|_| seldom.add(1_000, 0, 1));
+        (0..250).for_each(|_| seldom.add(1_000, (0, 0), 1));
         assert_eq!(seldom.who(false), Some(Silent::Candidate(309_000)));
     }
 
     #[test]
     fn at_100_percent_nobody_waits_for_control() {
         let mut silence = Silence::default();
-        (0..40).for_each(|_| silence.add(1_000, 1, 0));
+        (0..40).for_each(|_| silence.add(1_000, (1, 0), 0));
         assert_eq!((silence.who(false), silence.who(true)), (Some(Silent::Control(40_000)), None));
     }
 }

@@ -206,7 +206,7 @@ impl Case<'_> {
             Silent::Candidate(ms) => (self.situation.candidate, ms),
             Silent::Control(ms) => (self.situation.control, ms),
         };
-        let cancelled = name == self.situation.candidate && self.memory.recent.sum().ended > 0;
+        let cancelled = name == self.situation.candidate && self.memory.stage.silence.cancelled() > 0;
         let what = if cancelled { "every request" } else { "no request" };
         let end = if cancelled { " was cancelled" } else { "" };
         let what = format!("{what} of {name} in the last {}{end}; this time does not count", time(ms));

@@ -2,10 +2,10 @@
 //! knows no stage and no verdict.
 //!
 //! A ceiling (of errors, or of a quantile) does not compare with control, so a fault of what both depend on breaks it for both. When
-//! evidence reaches its limit while control breaks the ceiling alike, it is put aside: it decides nothing until control has kept the ceiling over
-//! the last half minute, and then it begins afresh; or until the candidate is clearly above control in that time, for a control that breaks a ceiling by
-//! less than the candidate does is where users want to be. Both can only lower evidence, or hold back what it says, so alpha holds. A ratio is never put
-//! aside: it compares with control already.
+//! evidence reaches its limit while control breaks the ceiling as well, it is put aside: it decides nothing until control has kept the ceiling over
+//! the last half minute, and then it begins afresh. Only a candidate that was far worse than control through all of that time is not shielded: a control just
+//! above a ceiling is where users want to be then. Evidence is only held back, or begins anew, so alpha holds. A ratio is never put aside: it
+//! compares with control already.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +16,7 @@ use super::evidence::Starts;
 use super::guarded::{self, Guarded, Tolerated};
 use super::latency::{Durations, Slow};
 use super::limit::{Bound, Limit};
-use super::recent::Recent;
+use super::recent::{Piece, Recent};
 use super::slower::Slower;
 use super::tally::{Cells, Tally};
 use crate::observation::VariantCounts;
@@ -72,6 +72,8 @@ pub struct Terms<'a> {
     pub tolerated: Tolerated,
     /// What counts are divided by, at least 1.
     pub dispersion: f64,
+    /// How much more control's hits vary between cells than independent ones would, at least 1, whatever is tolerated.
+    pub clusters: f64,
     /// For a ratio of latencies: what control's quantile surely does not lie above, microseconds.
     pub edge: Option<u64>,
     /// Natural logarithm of the evidence at which the limit counts as broken.
@@ -106,7 +108,7 @@ impl Watch {
             && if self.aside {
                 !(broken() && worse())
             } else {
-                broken() && self.is_shared(&terms.limit.bound) && !worse()
+                broken() && self.is_shared(terms, around.recent) && !worse()
             };
     }
 
@@ -151,8 +153,8 @@ impl Watch {
             }
     }
 
-    fn is_shared(&self, bound: &Bound) -> bool {
-        match (&self.evidence, bound) {
+    fn is_shared(&self, terms: &Terms<'_>, recent: &Recent) -> bool {
+        let alike = match (&self.evidence, &terms.limit.bound) {
             (Evidence::Errors(guarded), Bound::Max { max, .. }) => {
                 let excursion = guarded.excursion();
                 breaks_alike(*max, excursion.sum(), excursion.control)
@@ -162,8 +164,9 @@ impl Watch {
                 let excursion = slow.excursion();
                 breaks_alike(ceiling.tolerated(), of(&excursion.candidate), of(&excursion.control))
             }
-            (Evidence::Errors(_) | Evidence::Slow(_) | Evidence::Slower(_) | Evidence::Custom(_), _) => false,
-        }
+            (Evidence::Errors(_) | Evidence::Slow(_) | Evidence::Slower(_) | Evidence::Custom(_), _) => return false,
+        };
+        alike || terms.control_breaks(recent)
     }
 }
 
@@ -177,17 +180,46 @@ impl Terms<'_> {
         }
     }
 
-    /// The candidate is clearly (99.9 %) above control.
-    fn is_worse(&self, recent: &Recent) -> bool {
-        let sum = recent.sum();
-        let control = match &self.limit.bound {
-            Bound::Ratio { .. } | Bound::LatencyRatio(_) | Bound::Custom(_) => return false,
-            Bound::Max { counter, .. } if counter.is_by_cell() => sum.of_control(counter),
-            Bound::Max { .. } | Bound::Latency(_) => sum.beyond(self.i),
+    fn control_breaks(&self, recent: &Recent) -> bool {
+        let sick = match &self.limit.bound {
+            Bound::Ratio { .. } | Bound::LatencyRatio(_) | Bound::Custom(_) => None,
+            Bound::Max { counter, max } if counter.is_by_cell() => recent.control_above(counter, *max),
+            Bound::Max { max, .. } => recent.control_beyond_ceiling(self.i, *max),
+            Bound::Latency(ceiling) => recent.control_beyond_ceiling(self.i, ceiling.tolerated()),
         };
-        is_above(sum.candidate_beyond(self.i), control)
+        sick.is_some()
+    }
+
+    /// The candidate is far above control in the last half minute, and was in each third of it: not for the seconds by which a fault of both
+    /// ends later for one of them.
+    fn is_worse(&self, recent: &Recent) -> bool {
+        let sides = |piece: &Piece| match &self.limit.bound {
+            Bound::Ratio { .. } | Bound::LatencyRatio(_) | Bound::Custom(_) => (Tally::default(), Tally::default()),
+            Bound::Max { counter, .. } if counter.is_by_cell() => {
+                (piece.candidate_beyond(self.i), piece.of_control(counter))
+            }
+            Bound::Max { .. } | Bound::Latency(_) => (piece.candidate_beyond(self.i), piece.beyond(self.i)),
+        };
+        let far = |(candidate, control): (Tally, Tally)| {
+            let rate = |tally: Tally| tally.rate().unwrap_or(0.0);
+            candidate.errors >= LEAST_HITS && rate(candidate) > FAR * rate(control)
+        };
+        let thirds = recent.thirds();
+        thirds.as_ref().is_some_and(|thirds| thirds.iter().all(|third| far(sides(third)))) && {
+            let (candidate, control) = sides(&recent.sum());
+            // Hits that come in clusters tell as much as fewer independent ones.
+            let end =
+                |tally: Tally| wilson(real(tally.errors) / self.clusters, real(tally.requests) / self.clusters, Z999);
+            end(candidate).0 > FAR * end(control).1
+        }
     }
 }
+
+/// A candidate is far worse than control from so many times its rate on.
+const FAR: f64 = 2.0;
+
+/// Fewer hits in ten seconds show nothing.
+const LEAST_HITS: u64 = 5;
 
 impl Evidence {
     /// Natural logarithm of the evidence that decides. `whole`: there is no control.
@@ -216,11 +248,6 @@ impl Evidence {
 /// Control's rate is above a ceiling too, and the candidate's is not clearly (99.9 %) above control's.
 #[must_use]
 pub fn breaks_alike(ceiling: f64, candidate: Tally, control: Tally) -> bool {
-    control.rate().is_some_and(|rate| rate > ceiling) && !is_above(candidate, control)
-}
-
-/// The candidate's rate is above control's, with intervals of 99.9 % that do not meet.
-fn is_above(candidate: Tally, control: Tally) -> bool {
     let ends = |tally: Tally| wilson(real(tally.errors), real(tally.requests), Z999);
-    ends(candidate).0 > ends(control).1
+    control.rate().is_some_and(|rate| rate > ceiling) && ends(candidate).0 <= ends(control).1
 }

@@ -46,6 +46,10 @@ fn need(case: Case<'_>, multiple: Multiple) -> u64 {
         // Too few of this stage yet; those of the stage before are as good for a plan.
         control = &case.memory.stage.reference_durations;
     }
+    if edge(control, multiple.quantile).is_none() {
+        // What control lacks is asked for first.
+        return 1;
+    }
     let of_candidate = case.memory.stage.candidate_durations.count();
     multiple.requests(control, real(control.count().max(1)) / real(of_candidate.max(1)), power)
 }
