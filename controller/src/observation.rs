@@ -207,6 +207,12 @@ impl VariantCounts {
         self.results[outcome.index()]
     }
 
+    /// Ended, however they did.
+    #[must_use]
+    pub fn ended(&self) -> u64 {
+        added(self.results.into_iter())
+    }
+
     /// Ended, those that the client cancelled left out: what a rate of errors is taken of.
     #[must_use]
     pub fn requests(&self) -> u64 {

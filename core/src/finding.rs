@@ -108,15 +108,20 @@ impl fmt::Display for Path<'_> {
             Path::Root => f.write_str("$"),
             Path::Name(place, _) => place.fmt(f),
             Path::Index(parent, index) => write!(f, "{parent}[{index}]"),
-            Path::Key(parent, key) => {
-                let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-' || b == b'$';
-                if !key.is_empty() && key.bytes().all(plain) {
-                    write!(f, "{parent}.{key}")
-                } else {
-                    write!(f, "{parent}[{key:?}]")
-                }
-            }
+            Path::Key(parent, key) => write!(f, "{parent}{}", Key(key)),
         }
+    }
+}
+
+/// A step of a path: `.checkout`, or `["a b"]` for a key that needs quotes.
+#[derive(Clone, Copy, Debug)]
+pub struct Key<'a>(pub &'a str);
+
+impl fmt::Display for Key<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(key) = self;
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-' || b == b'$';
+        if !key.is_empty() && key.bytes().all(plain) { write!(f, ".{key}") } else { write!(f, "[{key:?}]") }
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use hyper::Uri;
-use weir_core::check::{Code, Finding};
+use weir_core::check::{Code, Finding, Key};
 use weir_core::custom::Source;
 use weir_core::document::Document;
 use weir_core::guardrail::Metric;
@@ -78,7 +78,7 @@ impl Sources {
                     }
                     Source::Query { .. } | Source::Webhook(_) => continue,
                 };
-                let path = format!("$.weir.rollouts{}.guardrails[{i}].{key}", crate::lifecycle::key(&flag.key));
+                let path = format!("$.weir.rollouts{}.guardrails[{i}].{key}", Key(&flag.key));
                 findings.push(Finding::new(Code::Source, path, found, allowed));
             }
         }

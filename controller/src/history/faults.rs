@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use weir_core::check::{Code, Finding};
+use weir_core::check::{Code, Finding, Key};
 
 /// So many are named; the others are counted.
 const NAMED: usize = 20;
@@ -31,20 +31,13 @@ impl Place<'_> {
     }
 }
 
-/// As core writes a path.
+/// As of a document's findings.
 impl fmt::Display for Place<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Place::Root => f.write_str("$"),
             Place::Index(parent, index) => write!(f, "{parent}[{index}]"),
-            Place::Key(parent, key) => {
-                let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-' || b == b'$';
-                if !key.is_empty() && key.bytes().all(plain) {
-                    write!(f, "{parent}.{key}")
-                } else {
-                    write!(f, "{parent}[{key:?}]")
-                }
-            }
+            Place::Key(parent, key) => write!(f, "{parent}{}", Key(key)),
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::array;
 use std::collections::BTreeMap;
 
-use weir_core::check::nearest;
+use weir_core::check::{again, suggest};
 use weir_core::json::Json;
 
 use super::faults::{Faults, Place};
@@ -30,9 +30,7 @@ impl<'a> Fields<'a> {
         let Some(this) = Self::any(json, at, faults) else { return Self { at, fields: &[] } };
         let known = [required, optional].concat();
         for (key, _) in this.fields.iter().filter(|(key, _)| !known.contains(&key.as_str())) {
-            let meant = nearest(key, &known).map(|near| format!("{near:?} (did you mean that?), or "));
-            let allowed = format!("{}one of {}", meant.unwrap_or_default(), known.join(", "));
-            faults.add(&at.key(key), "an unknown key", allowed);
+            faults.add(&at.key(key), "an unknown key", suggest(key, &known));
         }
         for key in required.iter().filter(|key| this.get(key).is_none()) {
             faults.add(&at.key(key), "nothing", "a value: this key must be there");
@@ -46,10 +44,8 @@ impl<'a> Fields<'a> {
             faults.add(at, json, "an object");
             return None;
         };
-        let mut keys: Vec<&str> = fields.iter().map(|(key, _)| key.as_str()).collect();
-        keys.sort_unstable();
-        for pair in keys.windows(2).filter(|pair| pair[0] == pair[1]) {
-            faults.add(&at.key(pair[0]), "the key again", "each key once");
+        for (key, _) in again(fields) {
+            faults.add(&at.key(key), "the key again", "each key once");
         }
         Some(Self { at, fields })
     }

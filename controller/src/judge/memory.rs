@@ -127,11 +127,11 @@ impl Memory {
     /// Control's durations for a stage without control: those of late, or of a longer time if these are too few for the quantiles of a limit.
     fn reference_durations(&self, policy: &Policy) -> Bins {
         let serves = |bins: &Bins| {
-            let multiples = policy.limits.iter().filter_map(|limit| match limit.bound {
-                Bound::LatencyRatio(multiple) => Some(multiple),
-                Bound::Ratio { .. } | Bound::Max { .. } | Bound::Latency(_) | Bound::Custom(_) => None,
-            });
-            !bins.is_empty() && multiples.into_iter().all(|multiple| norm::edge(bins, multiple.quantile).is_some())
+            let knows = |limit: &Limit| match limit.bound {
+                Bound::LatencyRatio(multiple) => norm::edge(bins, multiple.quantile).is_some(),
+                Bound::Ratio { .. } | Bound::Max { .. } | Bound::Latency(_) | Bound::Custom(_) => true,
+            };
+            !bins.is_empty() && policy.limits.iter().all(knows)
         };
         let stage = &self.stage;
         let all = [self.norm.bins(), stage.control_durations.clone(), stage.reference_durations.clone()];
@@ -248,8 +248,8 @@ impl Memory {
         }
         let (of_candidate, of_control) = (Cells::of(candidate), Cells::of(control));
         self.stage.elapsed_ms = self.stage.elapsed_ms.saturating_add(seen.span_ms);
-        let ended = candidate.results.iter().fold(0, |sum: u64, count| sum.saturating_add(*count));
-        self.stage.silence.add(seen.span_ms, (of_candidate.sum().requests, ended), of_control.sum().requests);
+        let requests = (of_candidate.sum().requests, candidate.ended());
+        self.stage.silence.add(seen.span_ms, requests, of_control.sum().requests);
         if policy.is_observed(seen) && self.stage.silence.who(whole).is_none() {
             self.stage.observed_ms = self.stage.observed_ms.saturating_add(seen.span_ms);
         }
@@ -348,28 +348,26 @@ fn piece(
     candidate: &VariantCounts,
     (control, control_named): (&VariantCounts, &Named),
 ) -> Piece {
-    let beyond = |limit: &Limit| match &limit.bound {
-        Bound::Latency(ceiling) => ceiling.slow_of(&control.duration),
-        // What is known by cell is asked for without the worst.
-        Bound::Max { counter, .. } if !counter.is_by_cell() => Sample::of_tick(counter, control).whole,
+    let beyond = |limit: &Limit, counts: &VariantCounts| match &limit.bound {
+        Bound::Latency(ceiling) => ceiling.slow_of(&counts.duration),
+        Bound::Max { counter, .. } if !counter.is_by_cell() => Sample::of_tick(counter, counts).whole,
         Bound::Max { .. } | Bound::Ratio { .. } | Bound::LatencyRatio(_) | Bound::Custom(_) => Tally::default(),
     };
-    let beyond_of_candidate = |limit: &Limit| match &limit.bound {
-        Bound::Latency(ceiling) => ceiling.slow_of(&candidate.duration),
+    // What is known by cell is asked for without the worst: of control by its cells, which are kept.
+    let of_candidate = |limit: &Limit| match &limit.bound {
         Bound::Max { counter, .. } if counter.is_by_cell() => Sample::of_tick(counter, candidate).without_worst(),
-        Bound::Max { counter, .. } => Sample::of_tick(counter, candidate).whole,
-        Bound::Ratio { .. } | Bound::LatencyRatio(_) | Bound::Custom(_) => Tally::default(),
+        _ => beyond(limit, candidate),
     };
     let cells = Cells::of(candidate);
     Piece {
-        candidate_beyond: policy.limits.iter().map(beyond_of_candidate).collect(),
         span_ms,
         candidate: cells.sum(),
         busy: Cells(cells.0.map(|cell| Tally::new(cell.requests, 0))),
         control: Cells::of(control),
-        control_beyond: policy.limits.iter().map(beyond).collect(),
+        control_beyond: policy.limits.iter().map(|limit| beyond(limit, control)).collect(),
+        candidate_beyond: policy.limits.iter().map(of_candidate).collect(),
         control_named: control_named.clone(),
         begun: candidate.started,
-        ended: candidate.results.iter().fold(0, |sum, count| sum.saturating_add(*count)),
+        ended: candidate.ended(),
     }
 }

@@ -41,9 +41,12 @@ impl Norm {
     }
 }
 
-/// Requests that are missing until something is said of the quantile, 1 if only chance is missing.
+/// Requests that are missing until there is an [`edge`]; 1 if only chance is missing.
 #[must_use]
-pub fn missing_beyond(durations: &Bins, quantile: f64) -> u64 {
+pub fn missing(durations: &Bins, quantile: f64) -> u64 {
+    if edge(durations, quantile).is_some() {
+        return 0;
+    }
     let wanted = crate::stats::whole((LEAST_BEYOND / (1.0 - quantile)).ceil(), u64::MAX);
     wanted.saturating_sub(durations.count()).max(1)
 }

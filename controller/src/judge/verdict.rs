@@ -202,46 +202,57 @@ impl Case<'_> {
             let what = format!("{} requests of {} begun and not ended", count(pending), self.situation.candidate);
             return Some(Ruling::new(Verdict::Hold, Why::Hanging, self.holds(&what)));
         }
-        let (name, ms) = match self.memory.stage.silence.who(self.stage.is_whole())? {
-            Silent::Candidate(ms) => (self.situation.candidate, ms),
-            Silent::Control(ms) => (self.situation.control, ms),
+        let silence = &self.memory.stage.silence;
+        let what = match silence.who(self.stage.is_whole())? {
+            Silent::Candidate(ms) if silence.cancelled() > 0 => {
+                format!("every request of {} in the last {} was cancelled", self.situation.candidate, time(ms))
+            }
+            Silent::Candidate(ms) => format!("no request of {} in the last {}", self.situation.candidate, time(ms)),
+            Silent::Control(ms) => format!("no request of {} in the last {}", self.situation.control, time(ms)),
         };
-        let cancelled = name == self.situation.candidate && self.memory.stage.silence.cancelled() > 0;
-        let what = if cancelled { "every request" } else { "no request" };
-        let end = if cancelled { " was cancelled" } else { "" };
-        let what = format!("{what} of {name} in the last {}{end}; this time does not count", time(ms));
-        let sentence = self.holds(&what);
+        let sentence = self.holds(&format!("{what}; this time does not count"));
         Some(Ruling::new(Verdict::Hold, Why::NoTraffic, sentence))
     }
 
     /// Requests are missing.
     fn missing(&self) -> Option<Ruling> {
-        let (stage, situation, whole) = (&self.memory.stage, self.situation, self.stage.is_whole());
-        let counts = [
-            (situation.candidate, stage.candidate.sum().requests, situation.policy.requests),
-            (situation.control, stage.control.sum().requests, if whole { 0 } else { situation.policy.requests }),
-        ];
-        let unsettled = |check: &Check| check.metric == "latency" && !self.memory.is_settled(self.situation.policy);
+        let situation = self.situation;
+        let unsettled = |check: &Check| check.metric == "latency" && !self.memory.is_settled(situation.policy);
         let short =
             |check: &&Check| matches!(check.state, CheckState::NotEnough | CheckState::NoData) && !unsettled(check);
         let neediest = self.deciding().filter(short).max_by_key(|check| (lacks(check), check.control_missing));
         let what = match neediest {
+            Some(check) if lacks(check) > 0 && self.lacks_durations(check) => {
+                let what =
+                    format!("no duration of {} has come yet, and {} needs them", situation.candidate, check.name);
+                return Some(Ruling::new(Verdict::Hold, Why::NotEnoughRequests, self.holds(&what)));
+            }
             Some(check) if lacks(check) > 0 => {
-                if check.metric == "latency" && check.requests == 0 && stage.candidate.sum().requests > 0 {
-                    let what =
-                        format!("no duration of {} has come yet, and {} needs them", situation.candidate, check.name);
-                    return Some(Ruling::new(Verdict::Hold, Why::NotEnoughRequests, self.holds(&what)));
-                }
                 let (had, needed) = (count(check.requests), count(check.requests_needed));
-                format!("{} has had {had} of {needed} requests that {} needs", self.situation.candidate, check.name)
+                format!("{} has had {had} of {needed} requests that {} needs", situation.candidate, check.name)
             }
             Some(check) if check.control_missing > 0 => return Some(self.without_quantile(check)),
-            _ => match counts.into_iter().find(|(_, had, needed)| had < needed) {
+            _ => match self.counted().into_iter().find(|(_, had, needed)| had < needed) {
                 Some((name, had, needed)) => format!("{name} has had {} of {} requests", count(had), count(needed)),
                 None => return self.settling(),
             },
         };
         Some(self.later(Why::NotEnoughRequests, &what))
+    }
+
+    /// Requests that the stage has had of the candidate and of control, and how many the policy asks for.
+    fn counted(&self) -> [(&str, u64, u64); 2] {
+        let (stage, situation) = (&self.memory.stage, self.situation);
+        let needed = situation.policy.requests;
+        [
+            (situation.candidate, stage.candidate.sum().requests, needed),
+            (situation.control, stage.control.sum().requests, if self.stage.is_whole() { 0 } else { needed }),
+        ]
+    }
+
+    /// Requests come, and their durations don't.
+    fn lacks_durations(&self, check: &Check) -> bool {
+        check.metric == "latency" && check.requests == 0 && self.memory.stage.candidate.sum().requests > 0
     }
 
     /// Control's quantile is not known well enough for anything to be slower than that.
@@ -335,13 +346,9 @@ impl Case<'_> {
             longest = longest.max(wait);
             longest = longest.max(recent.time_for(check.control_missing, |piece| piece.control.sum())?);
         }
-        let missing = policy.requests.saturating_sub(stage.candidate.sum().requests);
-        longest = longest.max(recent.time_for(missing, |piece| piece.candidate)?);
-        if !self.stage.is_whole() {
-            let missing = policy.requests.saturating_sub(stage.control.sum().requests);
-            longest = longest.max(recent.time_for(missing, |piece| piece.control.sum())?);
-        }
-        Some(longest)
+        let [candidate, control] = self.counted().map(|(_, had, needed)| needed.saturating_sub(had));
+        longest = longest.max(recent.time_for(candidate, |piece| piece.candidate)?);
+        Some(longest.max(recent.time_for(control, |piece| piece.control.sum())?))
     }
 }
 

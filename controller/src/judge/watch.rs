@@ -204,14 +204,12 @@ impl Terms<'_> {
             let rate = |tally: Tally| tally.rate().unwrap_or(0.0);
             candidate.errors >= LEAST_HITS && rate(candidate) > FAR * rate(control)
         };
-        let thirds = recent.thirds();
-        thirds.as_ref().is_some_and(|thirds| thirds.iter().all(|third| far(sides(third)))) && {
-            let (candidate, control) = sides(&recent.sum());
-            // Hits that come in clusters tell as much as fewer independent ones.
-            let end =
-                |tally: Tally| wilson(real(tally.errors) / self.clusters, real(tally.requests) / self.clusters, Z999);
-            end(candidate).0 > FAR * end(control).1
-        }
+        let (candidate, control) = sides(&recent.sum());
+        // Hits that come in clusters tell as much as fewer independent ones.
+        let ends =
+            |tally: Tally| wilson(real(tally.errors) / self.clusters, real(tally.requests) / self.clusters, Z999);
+        ends(candidate).0 > FAR * ends(control).1
+            && recent.thirds().is_some_and(|thirds| thirds.iter().all(|third| far(sides(third))))
     }
 }
 

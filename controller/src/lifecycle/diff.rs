@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use weir_core::check::Key;
 
 /// At most so many changes are listed; the rest is counted.
 const LISTED: usize = 200;
@@ -49,12 +50,6 @@ pub fn changes_of(before: Option<&Value>, after: Option<&Value>) -> Vec<Change> 
     list.finish()
 }
 
-/// `.checkout`, or `["a b"]` for a key that needs quotes.
-pub(crate) fn key(key: &str) -> String {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-' || b == b'$';
-    if !key.is_empty() && key.bytes().all(plain) { format!(".{key}") } else { format!("[{key:?}]") }
-}
-
 #[derive(Default)]
 struct Changes {
     list: Vec<Change>,
@@ -67,10 +62,10 @@ impl Changes {
             (a, b) if a == b => {}
             (Some(Value::Object(a)), Some(Value::Object(b))) => {
                 for (name, value) in a {
-                    self.compare(&format!("{path}{}", key(name)), Some(value), b.get(name));
+                    self.compare(&format!("{path}{}", Key(name)), Some(value), b.get(name));
                 }
                 for (name, value) in b.iter().filter(|(name, _)| !a.contains_key(*name)) {
-                    self.compare(&format!("{path}{}", key(name)), None, Some(value));
+                    self.compare(&format!("{path}{}", Key(name)), None, Some(value));
                 }
             }
             (Some(Value::Array(a)), Some(Value::Array(b))) => {

@@ -11,9 +11,8 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(crate) use diff::key;
 pub use diff::{Change, changes, changes_of};
-use weir_core::check::{Code, Finding};
+use weir_core::check::{Code, Finding, Key};
 use weir_core::document::{Document, Flag, Rollout};
 use weir_core::segment::Meaning;
 
@@ -129,7 +128,7 @@ impl<'a> Hold<'a> {
         }
         let found = if new.is_some() { format!("another {measure}") } else { "nothing".to_owned() };
         let allowed = format!("the {measure} as it is, by which {} is judged: {}", self.key, self.why());
-        Some(finding(&format!("$.weir.{measure}s{}", diff::key(name)), &found, allowed))
+        Some(finding(&format!("$.weir.{measure}s{}", Key(name)), &found, allowed))
     }
 
     /// Everybody has the candidate, and the new document gives it to everybody by default.
@@ -193,7 +192,7 @@ impl<'a> Hold<'a> {
     }
 
     fn conflict(&self, review: &mut Review, place: &str, field: &str, found: &str, allowed: &str) {
-        let key = diff::key(self.key);
+        let key = Key(self.key);
         let why = self.why();
         review.conflicts.push(finding(&format!("$.{place}{key}{field}"), found, format!("{allowed} ({why})")));
     }

@@ -133,12 +133,12 @@ pub fn without_failure(ceiling: f64) -> f64 {
     if rate > 0.0 { (0.05f64.ln() / (-rate).ln_1p()).ceil().max(1.0) } else { f64::INFINITY }
 }
 
-/// A ceiling of a rate to plan for.
+/// A breach of a ceiling to plan for: a rate of twice the ceiling's odds, which is twice a small one.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Ceiling {
+pub struct Breach {
     /// The highest rate that is tolerated, above 0 and below 1.
-    pub rate: f64,
-    /// Probability to find a breach, above 0 and below 1.
+    pub ceiling: f64,
+    /// Probability to find it, above 0 and below 1.
     pub power: f64,
     /// Hits with fewer of which nothing is found.
     pub least: f64,
@@ -149,28 +149,30 @@ pub struct Ceiling {
 /// The largest of 20 counts lies about so many standard deviations above their mean (1.87 were they normal).
 const LARGEST_OF_20: f64 = 2.0;
 
-impl Ceiling {
-    /// The breach that is to be found: twice the odds of the ceiling, which is twice a small rate.
-    #[must_use]
-    pub fn breach(self) -> f64 {
-        let rate = self.rate.clamp(1e-9, 0.999);
-        2.0 * rate / (1.0 + rate)
+impl Breach {
+    fn tolerated(self) -> f64 {
+        self.ceiling.clamp(1e-9, 0.999)
     }
 
-    /// Requests with which one look (one-sided 5 %) finds the breach beyond the ceiling: the normal approximation of one proportion, with what leaving
+    /// The rate that is to be found.
+    #[must_use]
+    pub fn rate(self) -> f64 {
+        2.0 * self.tolerated() / (1.0 + self.tolerated())
+    }
+
+    /// Requests with which one look (one-sided 5 %) finds it beyond the ceiling: the normal approximation of one proportion, with what leaving
     /// out the worst cell costs. At least those of [`without_failure`].
     #[must_use]
     pub fn requests(self) -> u64 {
-        let (rate, breach) = (self.rate.clamp(1e-9, 0.999), self.breach());
+        let (tolerated, rate) = (self.tolerated(), self.rate());
         let spread = |p: f64| (p * (1.0 - p)).sqrt();
         let power = quantile(self.power.clamp(0.01, 0.999));
-        let (worst, rest) =
-            if self.guarded { (LARGEST_OF_20 * (breach / 19.0).sqrt(), 19.0 / 20.0) } else { (0.0, 1.0) };
-        let by_power =
-            ((Z95_ONE_SIDED * spread(rate) + power * spread(breach) + worst) / (breach - rate)).powi(2) / rest;
+        let (worst, rest) = if self.guarded { (LARGEST_OF_20 * (rate / 19.0).sqrt(), 19.0 / 20.0) } else { (0.0, 1.0) };
+        let apart = Z95_ONE_SIDED * spread(tolerated) + power * spread(rate) + worst;
+        let by_power = (apart / (rate - tolerated)).powi(2) / rest;
         // So many hits are expected that fewer than the least come with what power leaves.
         let hits = f64::midpoint(power, (power * power + 4.0 * self.least).sqrt()).powi(2);
-        whole(by_power.max(hits / breach), MOST).max(whole(without_failure(self.rate), MOST))
+        whole(by_power.max(hits / rate).max(without_failure(self.ceiling)), MOST)
     }
 }
 
@@ -285,7 +287,7 @@ mod tests {
             assert_eq!(without_failure(ceiling), n, "{ceiling}");
         }
         // A stage asks for no more than this.
-        let stage = Ceiling { rate: 0.0, power: 0.8, least: 0.0, guarded: false };
+        let stage = Breach { ceiling: 0.0, power: 0.8, least: 0.0, guarded: false };
         assert_eq!(stage.requests(), MOST);
         // By Wilson's two-sided interval it takes 381.
         let wilson = |n: f64| super::super::proportion::wilson(0.0, n, super::super::normal::Z95).1;

@@ -3,18 +3,11 @@
 use weir_controller::judge::slower::Multiple;
 use weir_controller::judge::{self, Bound, CheckState, Transition, Verdict, Why};
 use weir_controller::rollout::Phase;
-use weir_core::document::{Policy, Rollout};
 use weir_core::guardrail::{Counter, Guardrail, Inconclusive, Metric};
 use weir_core::span::Span;
 
-use crate::rollouts::{errors, rollout, run, share, started, until_stage};
+use crate::rollouts::{errors, guarded_by, rollout, run, share, started, until_stage};
 use crate::world::{Behaviour, FALLBACK, HEALTHY, World};
-
-/// Rollouts with these guardrails.
-fn with(guardrails: Vec<Guardrail>) -> Rollout {
-    let rollout = rollout();
-    Rollout { policy: Policy { guardrails, ..rollout.policy }, ..rollout }
-}
 
 fn counted(counter: Counter, ratio: Option<f64>, max: Option<&str>) -> Guardrail {
     Guardrail::on(Metric::Counted { counter, ratio, max: max.map(share) })
@@ -28,7 +21,7 @@ fn rolled_back_by(guardrail: &Guardrail, before: Behaviour, fault: Behaviour) ->
 /// The same, so many seconds after the fault at most.
 fn rolled_back_within(most: u32, guardrail: &Guardrail, before: Behaviour, fault: Behaviour) -> String {
     for seed in 0..4 {
-        let (mut state, mut world) = (started(&with(vec![guardrail.clone()])), World::new(seed));
+        let (mut state, mut world) = (started(&guarded_by(vec![guardrail.clone()])), World::new(seed));
         (world.candidate, world.control) = (before, before);
         until_stage(&mut state, &mut world, 1);
         world.candidate = fault;
@@ -92,7 +85,7 @@ fn a_fault_of_the_slowest_hundredth_is_found_by_p999_alone() {
         assert!(sentence.contains("p99.9"), "{sentence}");
     }
     let others = [0.5, 0.95, 0.99].map(|quantile| p(quantile, Some(1.5), Some(200_000)));
-    let (mut state, mut world) = (started(&with(others.into())), World::new(1));
+    let (mut state, mut world) = (started(&guarded_by(others.into())), World::new(1));
     (world.candidate, world.control) = (before, before);
     until_stage(&mut state, &mut world, 1);
     world.candidate = fault;
@@ -126,7 +119,7 @@ fn a_document_that_says_nothing_of_guardrails_has_four_limits_with_these_numbers
 fn a_ceiling_is_not_kept_by_averaging_an_hour_of_health() {
     let (below, above) = (Behaviour { errors: 0.005, ..HEALTHY }, Behaviour { errors: 0.04, ..HEALTHY });
     for weight in ["5%", "25%"] {
-        let mut rollout = with(vec![errors(None, Some(share("2%")))]);
+        let mut rollout = guarded_by(vec![errors(None, Some(share("2%")))]);
         rollout.stages.retain(|stage| [share(weight), share("100%")].contains(&stage.weight));
         rollout.stages[0].lasts = Span::from_ms(2 * 3_600_000);
         for seed in 0..4 {
@@ -151,7 +144,7 @@ fn the_defaults_find_errors_timeouts_and_slowness() {
         Behaviour { pace_ms: 60, ..HEALTHY },
     ] {
         for stage in 0..3 {
-            let (mut state, mut world) = (started(&with(Guardrail::defaults())), World::new(7));
+            let (mut state, mut world) = (started(&guarded_by(Guardrail::defaults())), World::new(7));
             until_stage(&mut state, &mut world, stage);
             world.candidate = fault;
             let (ruling, changes) = run(&mut state, &mut world, 60);
@@ -165,7 +158,7 @@ fn the_defaults_find_errors_timeouts_and_slowness() {
 fn a_healthy_candidate_completes_under_the_defaults() {
     let healthy = Behaviour { timeouts: 0.002, ..HEALTHY };
     for seed in 0..5 {
-        let (mut state, mut world) = (started(&with(Guardrail::defaults())), World::new(seed));
+        let (mut state, mut world) = (started(&guarded_by(Guardrail::defaults())), World::new(seed));
         (world.candidate, world.control) = (healthy, healthy);
         let (ruling, _) = run(&mut state, &mut world, 900);
         assert_eq!(state.phase, Phase::Done, "{}", ruling.sentence);
@@ -183,7 +176,7 @@ fn one_clients_retry_storm_decides_no_guardrail() {
         Guardrail::on(Metric::Latency { quantile: 0.99, ratio: Some(1.5), max_us: Some(300_000) }),
     ]);
     for seed in 0..6 {
-        let (mut state, mut world) = (started(&with(guardrails.clone())), World::new(seed));
+        let (mut state, mut world) = (started(&guarded_by(guardrails.clone())), World::new(seed));
         until_stage(&mut state, &mut world, 0);
         (world.storm_times_out, world.storm) = (seed % 2 == 0, 30.0);
         world.storm_of_client_errors = 30.0;
@@ -197,7 +190,7 @@ fn a_dry_run_is_reported_and_never_decides() {
     let dry = Guardrail { dry_run: true, ..errors(Some(2.0), None) };
     let cancelled = Guardrail { dry_run: true, ..counted(Counter::Cancelled, Some(2.0), None) };
     let (mut state, mut world) =
-        (started(&with(vec![counted(Counter::Resets, None, Some("5%")), dry, cancelled])), World::new(1));
+        (started(&guarded_by(vec![counted(Counter::Resets, None, Some("5%")), dry, cancelled])), World::new(1));
     world.candidate = Behaviour { errors: 0.06, ..HEALTHY };
     let (ruling, _) = run(&mut state, &mut world, 100);
     let check = ruling.checks.iter().find(|check| check.name == "errors-ratio").unwrap();
@@ -262,7 +255,7 @@ fn time_up_never_takes_anybody_back_onto_a_sick_control() {
 
 #[test]
 fn each_check_says_when_it_decides() {
-    let (mut state, mut world) = (started(&with(Guardrail::defaults())), World::new(1));
+    let (mut state, mut world) = (started(&guarded_by(Guardrail::defaults())), World::new(1));
     world.rate = 100.0;
     until_stage(&mut state, &mut world, 0);
     let (ruling, _) = run(&mut state, &mut world, 1);
@@ -290,7 +283,7 @@ fn a_named_counter_is_judged_as_errors_are() {
         assert!(sentence.contains("fallback") && sentence.contains("of 20 cells"), "{sentence}");
     }
     // Close to 1 too, where hits that cluster by user would break it by chance.
-    let (mut state, mut world) = (started(&with(vec![counted(fallback(), Some(1.1), None)])), World::new(3));
+    let (mut state, mut world) = (started(&guarded_by(vec![counted(fallback(), Some(1.1), None)])), World::new(3));
     until_stage(&mut state, &mut world, 0);
     world.candidate = Behaviour { errors: 0.2, ..HEALTHY };
     let (ruling, _) = run(&mut state, &mut world, 60);
@@ -304,7 +297,7 @@ fn one_client_that_hits_a_counter_decides_nothing() {
         counted(Counter::Named(FALLBACK.into()), None, Some("3%")),
     ];
     for guardrail in limits {
-        let (mut state, mut world) = (started(&with(vec![guardrail])), World::new(5));
+        let (mut state, mut world) = (started(&guarded_by(vec![guardrail])), World::new(5));
         until_stage(&mut state, &mut world, 1);
         world.storm = 200.0;
         let (ruling, changes) = run(&mut state, &mut world, 300);
@@ -315,7 +308,7 @@ fn one_client_that_hits_a_counter_decides_nothing() {
 #[test]
 fn a_counter_that_nobody_counts_lets_no_stage_go_on() {
     let guardrail = counted(Counter::Named("another".into()), Some(2.0), None);
-    let (mut state, mut world) = (started(&with(vec![guardrail])), World::new(6));
+    let (mut state, mut world) = (started(&guarded_by(vec![guardrail])), World::new(6));
     until_stage(&mut state, &mut world, 0);
     let (ruling, _) = run(&mut state, &mut world, 300);
     assert_eq!(ruling.checks[0].state, CheckState::NoData, "{}", ruling.sentence);

@@ -38,6 +38,12 @@ pub(crate) fn rollout() -> Rollout {
     }
 }
 
+/// The same with these guardrails.
+pub(crate) fn guarded_by(guardrails: Vec<Guardrail>) -> Rollout {
+    let rollout = rollout();
+    Rollout { policy: Policy { guardrails, ..rollout.policy }, ..rollout }
+}
+
 pub(crate) fn started(rollout: &Rollout) -> RolloutState {
     RolloutState::default().command(&Command::Start { force: false }, rollout, Some("stable"), 0).unwrap()
 }

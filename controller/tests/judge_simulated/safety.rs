@@ -1,16 +1,18 @@
 //! A stage goes on by evidence of safety, not by the absence of alarm; and what hides a fault is never taken for health.
 
+use std::collections::VecDeque;
+
 use weir_controller::judge::analysis::Analysis;
 use weir_controller::judge::{CheckState, Ruling, Transition, Verdict, Why};
-use weir_controller::observation::VariantCounts;
+use weir_controller::observation::{Bins, VariantCounts};
 use weir_controller::rollout::{Phase, RolloutState};
-use weir_controller::stats::power::Ceiling;
+use weir_controller::stats::power::Breach;
 use weir_core::document::{Advance, Policy, Rollout, Stage};
 use weir_core::guardrail::{Guardrail, Metric};
 use weir_core::outcome::Outcome;
 use weir_core::span::Span;
 
-use crate::rollouts::{errors, latency, rollout, run, share, started, until_stage};
+use crate::rollouts::{errors, guarded_by, latency, rollout, run, share, started, until_stage};
 use crate::world::{Behaviour, HEALTHY, World};
 
 fn stage(weight: &str, seconds: u64) -> Stage {
@@ -18,8 +20,7 @@ fn stage(weight: &str, seconds: u64) -> Stage {
 }
 
 fn with(guardrails: Vec<Guardrail>, stages: Vec<Stage>) -> Rollout {
-    let rollout = rollout();
-    Rollout { stages, policy: Policy { guardrails, ..rollout.policy }, ..rollout }
+    Rollout { stages, ..guarded_by(guardrails) }
 }
 
 fn asking(rollout: Rollout, requests: u64, power: f64) -> Rollout {
@@ -29,6 +30,24 @@ fn asking(rollout: Rollout, requests: u64, power: f64) -> Rollout {
 
 fn reported(metric: Metric) -> Guardrail {
     Guardrail { dry_run: true, ..Guardrail::on(metric) }
+}
+
+/// Runs on observations that are changed before the judge sees them, variant by variant. Gives the last ruling.
+fn run_changed(
+    state: &mut RolloutState,
+    world: &mut World,
+    seconds: u32,
+    mut change: impl FnMut(&str, &mut VariantCounts),
+) -> Ruling {
+    let mut last = None;
+    for _ in 0..seconds {
+        let mut observation = world.tick(f64::from(state.weight_ppm) / 1e6);
+        let variants = &mut observation.flags.get_mut("checkout").unwrap().variants;
+        variants.iter_mut().for_each(|(name, counts)| change(name, counts));
+        let (next, ruling) = state.tick("checkout", &observation);
+        (*state, last) = (next, Some(ruling));
+    }
+    last.unwrap()
 }
 
 /// Nobody was taken back, and the stage did not go on; why.
@@ -75,31 +94,31 @@ fn goes_on(rollout: &Rollout, world: &mut World) -> bool {
 fn a_candidate_at_twice_its_ceiling_is_stopped_with_the_promised_power() {
     for power in [0.8, 0.9] {
         // One stage with a control beside it, and as short as a tick.
-        let by_errors = Ceiling { rate: 0.01, power, least: 5.0, guarded: true };
-        let by_latency = Ceiling { rate: 0.05, power, least: 20.0, guarded: false };
+        let by_errors = Breach { ceiling: 0.01, power, least: 5.0, guarded: true };
+        let by_latency = Breach { ceiling: 0.05, power, least: 20.0, guarded: false };
         let rollouts = [
             (with(vec![errors(None, Some(share("1%")))], vec![stage("90%", 1)]), by_errors),
             (with(vec![latency(0.95)], vec![stage("90%", 1)]), by_latency),
         ];
-        for (rollout, ceiling) in rollouts {
+        for (rollout, breach) in rollouts {
             let rollout = Rollout { policy: Policy { settle: Span::from_ms(0), ..rollout.policy }, ..rollout };
             let rollout = asking(rollout, 40, power);
-            let stopped = |breach: f64| {
+            let stopped = |rate: f64| {
                 let runs = 400;
                 let stops = (0..runs).filter(|seed| {
                     let mut world = World::new(*seed);
                     // A tick is a small part of what is needed.
-                    world.rate = ceiling.requests() as f64 / 20.0;
+                    world.rate = breach.requests() as f64 / 20.0;
                     world.control = Behaviour { errors: 0.001, slow: 0.001, ..HEALTHY };
-                    world.candidate = Behaviour { errors: breach, slow: breach, ..HEALTHY };
+                    world.candidate = Behaviour { errors: rate, slow: rate, ..HEALTHY };
                     !goes_on(&rollout, &mut world)
                 });
                 stops.count() as f64 / runs as f64
             };
-            let (breach, healthy) = (stopped(ceiling.breach()), stopped(ceiling.rate / 4.0));
-            println!("{ceiling:?}: {} requests, {breach} of {power}; healthy {healthy}", ceiling.requests());
-            assert!(breach > power - 0.04, "{ceiling:?}: {breach}");
-            assert!(healthy < 0.01, "{ceiling:?}: {healthy}");
+            let (broken, healthy) = (stopped(breach.rate()), stopped(breach.ceiling / 4.0));
+            println!("{breach:?}: {} requests, {broken} of {power}; healthy {healthy}", breach.requests());
+            assert!(broken > power - 0.04, "{breach:?}: {broken}");
+            assert!(healthy < 0.01, "{breach:?}: {healthy}");
         }
     }
 }
@@ -148,7 +167,7 @@ fn one_bad_client_of_control_hides_no_fault() {
     assert_held(&state, &ruling, Why::Unclear);
     assert!(ruling.sentence.contains("without the worst cell of each"), "{}", ruling.sentence);
     world.candidate = HEALTHY;
-    let (mut state, _) = (started(&rollout), ());
+    let mut state = started(&rollout);
     run(&mut state, &mut world, 300);
     assert_eq!(state.phase, Phase::Done, "a healthy candidate is not held for it");
 }
@@ -230,15 +249,15 @@ fn durations_that_come_late_make_no_fault_of_both_one_of_the_candidates() {
     for seed in 0..10 {
         let rollout = with(vec![latency(0.95)], vec![stage("25%", 300), stage("100%", 60)]);
         let (mut state, mut world) = (started(&rollout), World::new(seed));
-        let mut late = std::collections::VecDeque::from(vec![Default::default(); 5]);
-        for second in 0..1_200 {
-            let slow = if (60..160).contains(&second) { 0.3 } else { 0.01 };
+        let mut late = VecDeque::from(vec![Bins::default(); 5]);
+        for (seconds, slow) in [(60, 0.01), (100, 0.3), (1_040, 0.01)] {
             (world.candidate, world.control) = (Behaviour { slow, ..HEALTHY }, Behaviour { slow, ..HEALTHY });
-            let mut observation = world.tick(f64::from(state.weight_ppm) / 1e6);
-            let next = observation.flags.get_mut("checkout").unwrap().variants.get_mut("next").unwrap();
-            late.push_back(std::mem::take(&mut next.duration));
-            next.duration = late.pop_front().unwrap();
-            state = state.tick("checkout", &observation).0;
+            run_changed(&mut state, &mut world, seconds, |name, counts| {
+                if name == "next" {
+                    late.push_back(std::mem::take(&mut counts.duration));
+                    counts.duration = late.pop_front().unwrap();
+                }
+            });
         }
         assert_eq!(state.phase, Phase::Done);
     }
@@ -304,17 +323,13 @@ fn a_stage_whose_time_is_not_over_does_not_read_as_if_it_were() {
 fn requests_that_are_all_cancelled_are_said_to_be() {
     let rollout = with(vec![errors(Some(2.0), None)], vec![stage("50%", 60)]);
     let (mut state, mut world) = (started(&rollout), World::new(1));
-    let mut last = None;
-    for _ in 0..60 {
-        let mut observation = world.tick(f64::from(state.weight_ppm) / 1e6);
-        let next = observation.flags.get_mut("checkout").unwrap().variants.get_mut("next").unwrap();
-        let mut cancelled = VariantCounts { started: next.started, ..VariantCounts::default() };
-        cancelled.results[Outcome::Cancelled.index()] = next.started;
-        *next = cancelled;
-        let (next, ruling) = state.tick("checkout", &observation);
-        (state, last) = (next, Some(ruling));
-    }
-    let ruling = last.unwrap();
+    let ruling = run_changed(&mut state, &mut world, 60, |name, counts| {
+        if name == "next" {
+            let mut cancelled = VariantCounts { started: counts.started, ..VariantCounts::default() };
+            cancelled.results[Outcome::Cancelled.index()] = counts.started;
+            *counts = cancelled;
+        }
+    });
     assert_held(&state, &ruling, Why::NoTraffic);
     assert!(
         ruling.sentence.contains("every request of next in the last ") && ruling.sentence.contains("was cancelled")
@@ -348,16 +363,7 @@ fn a_goal_has_had_its_say_before_100_percent() {
 fn durations_that_never_come_are_said_to_be_missing() {
     let rollout = with(vec![latency(0.95)], vec![stage("50%", 60)]);
     let (mut state, mut world) = (started(&rollout), World::new(1));
-    let mut last = None;
-    for _ in 0..200 {
-        let mut observation = world.tick(f64::from(state.weight_ppm) / 1e6);
-        for variant in observation.flags.get_mut("checkout").unwrap().variants.values_mut() {
-            variant.duration = Default::default();
-        }
-        let (next, ruling) = state.tick("checkout", &observation);
-        (state, last) = (next, Some(ruling));
-    }
-    let ruling = last.unwrap();
+    let ruling = run_changed(&mut state, &mut world, 200, |_, counts| counts.duration = Bins::default());
     assert_held(&state, &ruling, Why::NotEnoughRequests);
     assert!(ruling.sentence.ends_with("no duration of next has come yet, and latency-p95 needs them"));
 }

@@ -178,7 +178,8 @@ fn share(json: &Json) -> Option<Share> {
 }
 
 /// What may stand in the place of an unknown key, the nearest first.
-pub(super) fn suggest(key: &str, known: &[&str]) -> String {
+#[must_use]
+pub fn suggest(key: &str, known: &[&str]) -> String {
     let meant = meant(key, known);
     let or = if meant.is_empty() { "" } else { "or " };
     format!("{meant}{or}one of {}", known.join(", "))
@@ -190,7 +191,8 @@ pub(super) fn meant(found: &str, known: &[&str]) -> String {
 }
 
 /// Keys that have stood there before, with how often.
-pub(super) fn again(fields: &[(String, Json)]) -> Vec<(&str, usize)> {
+#[must_use]
+pub fn again(fields: &[(String, Json)]) -> Vec<(&str, usize)> {
     let mut keys: Vec<&str> = fields.iter().map(|(key, _)| key.as_str()).collect();
     keys.sort_unstable();
     let (mut again, mut nth) = (Vec::new(), 0_usize);

@@ -24,8 +24,8 @@ mod segments;
 mod weir;
 
 pub use crate::code::{Code, Severity};
-pub use crate::finding::Finding;
-pub use fields::nearest;
+pub use crate::finding::{Finding, Key};
+pub use fields::{again, nearest, suggest};
 pub use limits::Limits;
 
 use crate::analysis::Analysis;

@@ -285,20 +285,22 @@ fn outcome(goal: &Goal, difference: f64, (low, high): (f64, f64)) -> Outcome {
     }
 }
 
-/// What there is to say of every goal and score.
-pub(super) fn remarks<'a>(analysis: &'a Analysis, gathered: &'a Gathered) -> impl Iterator<Item = Remark> + 'a {
+/// What there is to say of every goal and score. `whole`: there is no control.
+pub(super) fn remarks(analysis: &Analysis, gathered: &Gathered, whole: bool) -> Vec<Remark> {
+    let empty = Arms::default();
     let goals = analysis.goals.iter().map(|(name, goal)| ("goal", name, goal, Kind::Share, gathered.goals.get(name)));
     let scores =
         analysis.scores.iter().map(|(name, goal)| ("score", name, goal, Kind::Mean, gathered.scores.get(name)));
     let all = goals.chain(scores);
     all.map(|(what, name, goal, kind, arms)| {
-        let empty = Arms::default();
-        remark(format!("{what} {name}"), goal, &compare(goal, kind, arms.unwrap_or(&empty)))
+        let remark = remark(format!("{what} {name}"), goal, &compare(goal, kind, arms.unwrap_or(&empty)));
+        if whole { without_control(remark) } else { remark }
     })
+    .collect()
 }
 
 /// At 100 % there is nobody to compare with: the stage before has had its say.
-pub(super) fn without_control(remark: Remark) -> Remark {
+fn without_control(remark: Remark) -> Remark {
     let sentence = format!("{}: nobody to compare with at 100 %", remark.name);
     Remark { sentence, state: RemarkState::NoData, value: None, interval: None, needed: 0, blocks: None, ..remark }
 }

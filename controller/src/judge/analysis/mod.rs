@@ -34,9 +34,7 @@ pub fn remarks(situation: &Situation<'_>, memory: &Memory) -> (Vec<Remark>, Opti
     let (of_segments, scope) = segments::remarks(situation, analysis, memory);
     remarks.extend(of_segments);
     let whole = situation.stage.is_some_and(|stage| stage.is_whole());
-    remarks.extend(
-        goal::remarks(analysis, gathered).map(|remark| if whole { goal::without_control(remark) } else { remark }),
-    );
+    remarks.extend(goal::remarks(analysis, gathered, whole));
     (remarks, scope)
 }
 

@@ -11,7 +11,7 @@ use super::super::watch::breaks_alike;
 use super::super::words::{count, percent, significant};
 use super::{Case, evidence_words};
 use crate::stats::normal::Z95_ONE_SIDED;
-use crate::stats::power::{Ceiling, Comparison};
+use crate::stats::power::{Breach, Comparison};
 use crate::stats::proportion::wilson;
 use crate::stats::real;
 
@@ -85,13 +85,13 @@ fn need(case: Case<'_>, (candidate, control): (Tally, Tally), tolerated: Tolerat
         return policy.requests;
     }
     let by_power = match tolerated {
-        Tolerated::Rate(rate) => {
+        Tolerated::Rate(ceiling) => {
             // Where a control without errors is the reference, no number of requests would be enough.
-            let rate = match case.limit.bound {
-                Bound::Ratio { ratio, .. } => rate.max((ratio * policy.error_floor).min(MOST_OF_A_FLOOR)),
-                Bound::Max { .. } | Bound::Latency(_) | Bound::LatencyRatio(_) | Bound::Custom(_) => rate,
+            let ceiling = match case.limit.bound {
+                Bound::Ratio { ratio, .. } => ceiling.max((ratio * policy.error_floor).min(MOST_OF_A_FLOOR)),
+                Bound::Max { .. } | Bound::Latency(_) | Bound::LatencyRatio(_) | Bound::Custom(_) => ceiling,
             };
-            Ceiling { rate, power: policy.power, least: real(LEAST_ERRORS), guarded: true }.requests()
+            Breach { ceiling, power: policy.power, least: real(LEAST_ERRORS), guarded: true }.requests()
         }
         Tolerated::Ratio(ratio) => {
             let base = case.memory.spread(case.limit).rate().max(policy.error_floor);
@@ -134,9 +134,12 @@ fn is_beyond(case: Case<'_>, (sample, control): (&Sample, Tally), tolerated: Tol
 
 /// Beyond the limit only without control's worst cell.
 fn one_client(sample: &Sample, control: &Sample) -> String {
-    let rate = |tally: Tally| tally.rate().map_or_else(|| "unknown".to_owned(), percent);
-    let (candidate, control) = (rate(sample.without_worst()), rate(control.without_worst()));
+    let (candidate, control) = (rate(sample.without_worst().rate()), rate(control.without_worst().rate()));
     format!("; without the worst cell of each {candidate} against {control}")
+}
+
+fn rate(rate: Option<f64>) -> String {
+    rate.map_or_else(|| "unknown".to_owned(), percent)
 }
 
 /// A broken limit tells the time of the fault, any other the stage.
@@ -145,7 +148,6 @@ fn sentence(check: &Check, counter: &Counter, tolerated: Tolerated, guarded: &Gu
     let broken = check.state.is_broken();
     let candidate = if broken { excursion.sum() } else { stage };
     let control = if broken { excursion.control.rate().or(check.control) } else { check.control };
-    let rate = |rate: Option<f64>| rate.map_or_else(|| "unknown".to_owned(), percent);
     let against = match tolerated {
         Tolerated::Ratio(ratio) => {
             format!("against {} in control ({} times tolerated)", rate(control), significant(ratio))

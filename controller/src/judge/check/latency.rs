@@ -7,7 +7,7 @@ use super::super::ruling::{Check, CheckState};
 use super::super::watch::breaks_alike;
 use super::super::words::{count, millis};
 use super::{Case, at_fault, evidence_words, is_too_often};
-use crate::stats::power::Ceiling as Plan;
+use crate::stats::power::Breach;
 use crate::stats::quantile::quantile;
 use crate::stats::real;
 
@@ -32,8 +32,8 @@ pub(super) fn check(case: Case<'_>, ceiling: Ceiling, slow: &Slow) -> Check {
 /// Requests with which the stage could have seen, with the policy's power, twice as many slow ones as tolerated.
 fn need(case: Case<'_>, ceiling: Ceiling) -> u64 {
     let power = case.situation.policy.power;
-    let plan = Plan { rate: ceiling.tolerated(), power, least: real(LEAST_SLOW), guarded: false };
-    if power > 0.0 { plan.requests() } else { 1 }
+    let breach = Breach { ceiling: ceiling.tolerated(), power, least: real(LEAST_SLOW), guarded: false };
+    if power > 0.0 { breach.requests() } else { 1 }
 }
 
 fn state(case: Case<'_>, ceiling: Ceiling, check: &Check) -> CheckState {

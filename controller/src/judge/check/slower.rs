@@ -1,7 +1,7 @@
 //! A quantile of the duration beside control's.
 
 use super::super::limit::quantile_name;
-use super::super::norm::{edge, missing_beyond};
+use super::super::norm::{edge, missing};
 use super::super::ruling::{Check, CheckState};
 use super::super::slower::{Multiple, Slower};
 use super::super::words::{count, millis, significant};
@@ -21,7 +21,7 @@ pub(super) fn check(case: Case<'_>, multiple: Multiple, slower: &Slower) -> Chec
         limit: multiple.ratio,
         requests: stage.candidate_durations.count(),
         requests_needed: need(case, multiple),
-        control_missing: lacking(case, multiple),
+        control_missing: missing(reference(case), multiple.quantile),
         errors: slower.excursion().slow.errors,
         ..case.blank()
     };
@@ -38,26 +38,14 @@ fn reference(case: Case<'_>) -> &Bins {
 
 /// Requests with which the stage could have seen, with the policy's power, a candidate at this limit.
 fn need(case: Case<'_>, multiple: Multiple) -> u64 {
-    let (power, mut control) = (case.situation.policy.power, reference(case));
-    if power <= 0.0 {
-        return 1;
-    }
-    if edge(control, multiple.quantile).is_none() {
-        // Too few of this stage yet; those of the stage before are as good for a plan.
-        control = &case.memory.stage.reference_durations;
-    }
-    if edge(control, multiple.quantile).is_none() {
-        // What control lacks is asked for first.
-        return 1;
-    }
+    let power = case.situation.policy.power;
+    // While there are too few of this stage, those of the stage before are as good for a plan.
+    let durations = [reference(case), &case.memory.stage.reference_durations];
+    let known = durations.into_iter().find(|durations| edge(durations, multiple.quantile).is_some());
+    // What control lacks is asked for first.
+    let Some(control) = known.filter(|_| power > 0.0) else { return 1 };
     let of_candidate = case.memory.stage.candidate_durations.count();
     multiple.requests(control, real(control.count().max(1)) / real(of_candidate.max(1)), power)
-}
-
-/// Requests of control that are missing to know its quantile: without it nothing is slower.
-fn lacking(case: Case<'_>, multiple: Multiple) -> u64 {
-    let control = reference(case);
-    if edge(control, multiple.quantile).is_some() { 0 } else { missing_beyond(control, multiple.quantile) }
 }
 
 fn state(case: Case<'_>, multiple: Multiple, check: &Check) -> CheckState {
